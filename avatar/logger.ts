@@ -1,0 +1,44 @@
+/** Facts that go with a log line. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Structured logging: a fixed message and its facts. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** A logger that adds `fields` to every line. */
+  with(fields: LogFields): Logger;
+}
+
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/**
+ * A logger that writes one JSON object per line.
+ * @param write takes a line without its line break
+ * @param now Unix time in milliseconds
+ */
+export function createJsonLogger(
+  level: LogLevel,
+  write: (line: string) => void,
+  now: () => number = Date.now,
+  bound: LogFields = {},
+): Logger {
+  const log = (at: LogLevel) => (message: string, fields: LogFields = {}) => {
+    if (LEVELS.indexOf(at) < LEVELS.indexOf(level)) return;
+    const time = new Date(now()).toISOString();
+    write(JSON.stringify({ time, level: at, message, ...bound, ...fields }));
+  };
+  return {
+    debug: log("debug"),
+    info: log("info"),
+    warn: log("warn"),
+    error: log("error"),
+    with: (fields) => createJsonLogger(level, write, now, { ...bound, ...fields }),
+  };
+}
+
+/** Discards everything. */
+export const silentLogger: Logger = createJsonLogger("error", () => {});

@@ -1,0 +1,62 @@
+import { Hono } from "hono";
+import { cors } from "hono/cors";
+import { requestId } from "hono/request-id";
+import { AvatarDirectory } from "./background/avatar-directory.ts";
+import { BackgroundFrames } from "./background/background-frames.ts";
+import { IdleFrames } from "./background/idle-frames.ts";
+import { Compositor } from "./compositor/compositor.ts";
+import { megabytes } from "./config.ts";
+import { accessLog } from "./http/access-log.ts";
+import { problemResponse, toProblem } from "./http/problem.ts";
+import { RequestError } from "./http/request-error.ts";
+import type { EdgeParts } from "./parts.ts";
+import { avatarRoutes } from "./routes/avatars.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { pageRoutes } from "./routes/page.ts";
+import { speakRoute } from "./routes/speak.ts";
+import { Speaker } from "./speak/speaker.ts";
+
+/** The edge, put together from what the runtime gives it. */
+export function createApp(parts: EdgeParts) {
+  const { config, store, core, codecs, assets, logger, now } = parts;
+  const directory = new AvatarDirectory(store, logger);
+  const backgrounds = new BackgroundFrames(store, codecs, megabytes(config.cache.background_mb));
+  const idleFrames = new IdleFrames(
+    backgrounds,
+    codecs,
+    config.jpeg.quality,
+    megabytes(config.cache.idle_mb),
+  );
+  const speaker = new Speaker({
+    core,
+    backgrounds,
+    codecs,
+    compositor: new Compositor(),
+    jpegQuality: config.jpeg.quality,
+    maxSpeaking: config.limits.max_speaking,
+    now,
+  });
+
+  const app = new Hono<{ Variables: { requestId: string } }>();
+  app.use(requestId());
+  app.use(accessLog(logger, now));
+  app.use("/v1/*", cors({ origin: "*", exposeHeaders: ["etag", "x-request-id", "retry-after"] }));
+  app.route("/", healthRoutes(core, store));
+  app.route("/v1/avatars", avatarRoutes(directory, idleFrames));
+  app.route("/v1/avatars", speakRoute({ directory, speaker, config, logger, now }));
+  if (assets) app.route("/", pageRoutes(assets));
+
+  app.notFound((c) => {
+    const error = new RequestError(404, `there is nothing at ${c.req.path.slice(0, 100)}`);
+    return problemResponse(toProblem(error, c.get("requestId")));
+  });
+  app.onError((error, c) => {
+    const problem = toProblem(error, c.get("requestId"));
+    if (problem.status >= 500) {
+      const what = error.stack ?? error.message;
+      logger.error("request failed", { requestId: problem.requestId, error: what });
+    }
+    return problemResponse(problem);
+  });
+  return app;
+}

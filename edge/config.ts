@@ -1,0 +1,60 @@
+import * as z from "zod";
+import { parseSettings } from "../avatar/settings.ts";
+
+const MEGABYTE = 1024 * 1024;
+
+const configSchema = z.strictObject({
+  server: z
+    .strictObject({
+      /** Address to listen on. Loopback unless said otherwise. */
+      host: z.string().min(1).default("127.0.0.1"),
+      port: z.int().min(0).max(65_535).default(8787),
+    })
+    .prefault({}),
+  core: z
+    .strictObject({
+      url: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:50051"),
+      /** Limit of one call for at most two seconds of speech, in seconds. */
+      timeout_s: z.number().positive().max(600).default(60),
+    })
+    .prefault({}),
+  /** The folder that holds `avatars/`; relative to the configuration file. */
+  avatars_root: z.string().min(1).default(".data"),
+  limits: z
+    .strictObject({
+      /** Largest body of a speak request. */
+      max_body_mb: z.number().positive().max(4096).default(256),
+      /** Longest utterance. */
+      max_speech_s: z.number().positive().max(36_000).default(600),
+      /** Utterances at the same time; more are told to come back. */
+      max_speaking: z.int().min(1).max(100_000).default(64),
+    })
+    .prefault({}),
+  cache: z
+    .strictObject({
+      /** Decoded background frames of all avatars together. */
+      background_mb: z.number().positive().max(1_048_576).default(768),
+      /** Coded idle frames of all avatars together. */
+      idle_mb: z.number().positive().max(1_048_576).default(64),
+    })
+    .prefault({}),
+  jpeg: z
+    .strictObject({
+      /** As libjpeg counts it. */
+      quality: z.int().min(1).max(100).default(85),
+    })
+    .prefault({}),
+  log_level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+/** The edge's configuration, complete and checked. */
+export type EdgeConfig = z.infer<typeof configSchema>;
+
+/** Fills in defaults and checks values. @param source Named in errors. @throws SettingsError */
+export function parseEdgeConfig(value: unknown, source: string): EdgeConfig {
+  return parseSettings(configSchema, value, source);
+}
+
+export function megabytes(count: number): number {
+  return Math.round(count * MEGABYTE);
+}

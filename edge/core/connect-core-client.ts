@@ -1,0 +1,96 @@
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import {
+  InferenceService,
+  type InferSpeechResponse,
+  Priority,
+} from "../../proto/gen/mouthpiece/inference/v1/inference_pb.js";
+import {
+  CoreCallError,
+  type CoreCallErrorCode,
+  type CoreClient,
+  type MouthRegion,
+  type SpeechCall,
+} from "./core-client.ts";
+
+const HEALTH_TIMEOUT_MS = 3000;
+
+/**
+ * A client of one core.
+ * @param transport made by the runtime: gRPC on Node, Connect elsewhere
+ * @param timeoutMs limit of one speech call
+ */
+export function createConnectCoreClient(transport: Transport, timeoutMs: number): CoreClient {
+  const client = createClient(InferenceService, transport);
+  return {
+    async *inferSpeech(call, { signal, requestId }) {
+      let expected = call.firstFrame;
+      try {
+        const headers = { "x-request-id": requestId };
+        const responses = client.inferSpeech(toRequest(call), { signal, timeoutMs, headers });
+        for await (const response of responses) {
+          yield toMouthRegion(response, expected++);
+        }
+      } catch (error) {
+        throw toCallError(error);
+      }
+      const missing = call.firstFrame + call.backgroundIndices.length - expected;
+      if (missing > 0) {
+        throw new CoreCallError("internal", `the core left out ${missing} frames`);
+      }
+    },
+
+    async checkHealth(signal) {
+      try {
+        const health = await client.health({}, { signal, timeoutMs: HEALTH_TIMEOUT_MS });
+        if (health.healthy) return;
+      } catch (error) {
+        throw toCallError(error);
+      }
+      throw new CoreCallError("unavailable", "the core has no device that is up");
+    },
+  };
+}
+
+function toRequest(call: SpeechCall) {
+  const { samples, utteranceSamples } = call;
+  return {
+    modelId: call.avatarId,
+    version: call.version,
+    speech: new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength),
+    speechStart: BigInt(call.start),
+    ...(utteranceSamples !== null && { utteranceSamples: BigInt(utteranceSamples) }),
+    firstFrame: call.firstFrame,
+    backgroundIndices: [...call.backgroundIndices],
+    priority: Priority.LIVE,
+  };
+}
+
+function toMouthRegion(response: InferSpeechResponse, expected: number): MouthRegion {
+  const { frame, backgroundIndex, x, y, width, height, pixels, times } = response;
+  if (frame !== expected || pixels.length !== width * height * 3) {
+    throw new CoreCallError(
+      "internal",
+      `the core sent frame ${frame} (${pixels.length} bytes for ${width}x${height}) where frame ${expected} was due: run the same version of core and edge`,
+    );
+  }
+  const region = { x, y, width, height };
+  return { frame, backgroundIndex, region, pixels, times: times ?? null };
+}
+
+const CODES: Partial<Record<Code, CoreCallErrorCode>> = {
+  [Code.Unavailable]: "unavailable",
+  [Code.ResourceExhausted]: "busy",
+  [Code.NotFound]: "model",
+  [Code.FailedPrecondition]: "model",
+  [Code.DeadlineExceeded]: "timeout",
+  [Code.Canceled]: "cancelled",
+};
+
+function toCallError(error: unknown): CoreCallError {
+  if (error instanceof CoreCallError) return error;
+  const { code, rawMessage } = ConnectError.from(error);
+  const known = CODES[code] ?? "internal";
+  const message =
+    known === "unavailable" ? `no core answers (${rawMessage}): is it running?` : rawMessage;
+  return new CoreCallError(known, message, { cause: error });
+}

@@ -1,0 +1,95 @@
+import { AvatarError, type AvatarErrorCode } from "../../avatar/avatar-error.ts";
+import { AudioError } from "../audio/audio-error.ts";
+import { CoreCallError, type CoreCallErrorCode } from "../core/core-client.ts";
+import { RequestError } from "./request-error.ts";
+
+/** Problem details as RFC 9457 defines them, with the id of the request. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly requestId: string;
+  /** Seconds for `Retry-After`; not part of the body. */
+  readonly retryAfterS: number | undefined;
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+};
+
+const AVATAR_STATUS: Record<AvatarErrorCode, number> = {
+  invalid_id: 404,
+  not_found: 404,
+  invalid_avatar: 500,
+  invalid_source: 500,
+  store_unavailable: 503,
+};
+
+const CORE_STATUS: Record<CoreCallErrorCode, number> = {
+  unavailable: 503,
+  busy: 503,
+  model: 502,
+  timeout: 504,
+  cancelled: 499,
+  internal: 502,
+};
+
+const RETRY_AFTER_S = 2;
+
+/** What a client is told of `error`. A defect of ours is not described to strangers. */
+export function toProblem(error: unknown, requestId: string): Problem {
+  const { status, detail, retryAfterS } = describe(error);
+  return {
+    type: "about:blank",
+    title: TITLES[status] ?? "Error",
+    status,
+    detail,
+    requestId,
+    retryAfterS,
+  };
+}
+
+export function problemJson({ retryAfterS: _, ...body }: Problem): string {
+  return JSON.stringify(body);
+}
+
+export function problemResponse(problem: Problem): Response {
+  const headers = new Headers({
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+  });
+  if (problem.retryAfterS !== undefined) headers.set("retry-after", String(problem.retryAfterS));
+  return new Response(problemJson(problem), { status: problem.status, headers });
+}
+
+function describe(error: unknown): { status: number; detail: string; retryAfterS?: number } {
+  if (error instanceof RequestError) {
+    const { status, message, retryAfterS } = error;
+    return { status, detail: message, ...(retryAfterS !== undefined && { retryAfterS }) };
+  }
+  if (error instanceof AudioError) {
+    return { status: audioStatus(error.code), detail: error.message };
+  }
+  if (error instanceof AvatarError) return withRetry(AVATAR_STATUS[error.code], error.message);
+  if (error instanceof CoreCallError) return withRetry(CORE_STATUS[error.code], error.message);
+  return { status: 500, detail: "an error on our side: the log has more under this request id" };
+}
+
+function audioStatus(code: AudioError["code"]): number {
+  if (code === "unsupported_type") return 415;
+  return code === "too_long" ? 413 : 400;
+}
+
+function withRetry(status: number, detail: string) {
+  return status === 503 ? { status, detail, retryAfterS: RETRY_AFTER_S } : { status, detail };
+}

@@ -1,0 +1,21 @@
+import { Hono } from "hono";
+import type { Assets } from "../parts.ts";
+
+const PAGE_HEADERS = {
+  "content-security-policy":
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+};
+
+/** The page at `/`, the SDK and their files. */
+export function pageRoutes(assets: Assets): Hono {
+  const app = new Hono();
+  app.get("/*", async (c, next) => {
+    const response = await assets(c.req.path === "/" ? "/index.html" : c.req.path);
+    if (!response) return next();
+    for (const [name, value] of Object.entries(PAGE_HEADERS)) response.headers.set(name, value);
+    return response;
+  });
+  return app;
+}

@@ -1,0 +1,57 @@
+import type { AddressInfo } from "node:net";
+import type { Server } from "node:http";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { serve } from "@hono/node-server";
+import { createImageCodecs } from "../../avatar/image/codecs.ts";
+import type { Logger } from "../../avatar/logger.ts";
+import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
+import { createApp } from "../app.ts";
+import type { EdgeConfig } from "../config.ts";
+import { createConnectCoreClient } from "../core/connect-core-client.ts";
+import { createFolderAssets } from "./folder-assets.ts";
+
+/** Requests under way get so long when the edge stops. */
+const DRAIN_LIMIT_MS = 5000;
+
+export interface RunningEdge {
+  readonly url: string;
+  /** Takes no new requests, and ends those under way within a limit. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The edge on Node: avatars from a folder, the core over gRPC.
+ * @param assetsRoot folder of the built page; null serves none
+ */
+export async function startNodeEdge(
+  config: EdgeConfig,
+  assetsRoot: string | null,
+  logger: Logger,
+): Promise<RunningEdge> {
+  const transport = createGrpcTransport({ baseUrl: config.core.url, acceptCompression: [] });
+  const app = createApp({
+    config,
+    store: createFolderStore(config.avatars_root),
+    core: createConnectCoreClient(transport, config.core.timeout_s * 1000),
+    codecs: createImageCodecs(),
+    assets: assetsRoot === null ? null : createFolderAssets(assetsRoot),
+    logger,
+    now: () => performance.now(),
+  });
+  const { host, port } = config.server;
+  const { promise, resolve, reject } = Promise.withResolvers<AddressInfo>();
+  // Without TLS options it is a plain HTTP server.
+  const server = serve({ fetch: app.fetch, hostname: host, port }, resolve) as Server;
+  server.once("error", reject);
+  const address = await promise;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`,
+    async stop() {
+      const closed = new Promise<void>((done) => server.close(() => done()));
+      server.closeIdleConnections();
+      const cut = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import type { Logger } from "../avatar/logger.ts";
+import type { CoreConfig } from "./config.ts";
+import { Core } from "./core.ts";
+import { createFolderModelSource } from "./registry/model-source.ts";
+import { serveCore } from "./rpc/core-server.ts";
+import { deviceInfos } from "./rpc/device-infos.ts";
+
+/** Requests under way get so long when the core stops. */
+const DRAIN_LIMIT_MS = 10_000;
+
+export interface RunningCore {
+  readonly core: Core;
+  /** `http://host:port`; gRPC uses the same port. */
+  readonly url: string;
+  /** A table of the devices, for people. */
+  deviceTable(): Promise<string>;
+  /** Finishes what is under way within a limit and ends the device processes. */
+  stop(): Promise<void>;
+}
+
+/** Starts devices, registry and RPC port. */
+export async function startCore(config: CoreConfig, logger: Logger): Promise<RunningCore> {
+  const source = createFolderModelSource(config.models_root, config.models);
+  const core = new Core(config, source, logger);
+  try {
+    await core.start();
+    const server = await serveCore(core, logger);
+    return {
+      core,
+      url: `http://${server.host.includes(":") ? `[${server.host}]` : server.host}:${server.port}`,
+      deviceTable: async () => formatTable(await deviceInfos(core)),
+      async stop() {
+        await server.close(DRAIN_LIMIT_MS);
+        await core.stop();
+      },
+    };
+  } catch (error) {
+    await core.stop();
+    throw error;
+  }
+}
+
+function formatTable(devices: Awaited<ReturnType<typeof deviceInfos>>): string {
+  const rows = devices.map((device) => [
+    String(device.gpuId),
+    device.kind,
+    device.state,
+    `${device.workers} x ${device.threads} threads`,
+    String(device.loadedModels),
+    `${megabytes(device.memoryBytes)} of ${megabytes(device.memoryBudgetBytes)}`,
+  ]);
+  const table = [["device", "kind", "state", "workers", "models", "memory"], ...rows];
+  const widths = table[0]!.map((_, column) =>
+    Math.max(...table.map((row) => row[column]!.length)),
+  );
+  return table
+    .map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
+    .join("\n");
+}
+
+function megabytes(bytes: bigint): string {
+  return `${Math.round(Number(bytes) / 1024 ** 2)} MB`;
+}

@@ -1,0 +1,38 @@
+import { readFile } from "node:fs/promises";
+import type { Core } from "../core.ts";
+
+const GIGABYTE = 1024 ** 3;
+
+/** The devices as Health and the table at start tell them. */
+export async function deviceInfos(core: Core) {
+  return Promise.all(
+    core.engine.devices.map(async (device) => {
+      const { index, workers, worker } = device.options;
+      const lanes = core.engine.lanes.filter((lane) => lane.device === device);
+      return {
+        gpuId: index,
+        kind: worker.session.device.kind,
+        threads: worker.session.threads,
+        state: device.state,
+        workers,
+        loadedModels: core.registry.residentsOn(index),
+        memoryBytes: BigInt(await residentBytes(device.pid)),
+        memoryBudgetBytes: BigInt(Math.round(core.config.gpus.memory_gb_per_gpu * GIGABYTE)),
+        queued: lanes.reduce((sum, lane) => sum + lane.queued, 0),
+        restarts: device.restarts,
+      };
+    }),
+  );
+}
+
+/** Resident memory of a process in bytes; 0 where the system does not tell it this way. */
+async function residentBytes(pid: number | undefined): Promise<number> {
+  if (pid === undefined) return 0;
+  try {
+    const status = await readFile(`/proc/${pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    // Not Linux, or the process ended between two lines of ours.
+    return 0;
+  }
+}
