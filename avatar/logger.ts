@@ -26,11 +26,13 @@ export function createJsonLogger(
   now: () => number = Date.now,
   bound: LogFields = {},
 ): Logger {
-  const log = (at: LogLevel) => (message: string, fields: LogFields = {}) => {
-    if (LEVELS.indexOf(at) < LEVELS.indexOf(level)) return;
-    const time = new Date(now()).toISOString();
-    write(JSON.stringify({ time, level: at, message, ...bound, ...fields }));
-  };
+  const log =
+    (at: LogLevel) =>
+    (message: string, fields: LogFields = {}) => {
+      if (LEVELS.indexOf(at) < LEVELS.indexOf(level)) return;
+      const time = new Date(now()).toISOString();
+      write(JSON.stringify({ time, level: at, message, ...bound, ...fields }));
+    };
   return {
     debug: log("debug"),
     info: log("info"),

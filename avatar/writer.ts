@@ -8,8 +8,8 @@ import type { RgbImage } from "./image/types.ts";
 import { frameFileName, MANIFEST_VERSION, type Manifest, parseManifest } from "./manifest.ts";
 import type { AvatarStaging } from "./object-store.ts";
 import { encodePackHeader } from "./pack.ts";
-import { REFERENCE_BYTES, REFERENCE_SIZE } from "./reference.ts";
 import { intersectFrame, type Rectangle } from "./rectangle.ts";
+import { REFERENCE_BYTES, REFERENCE_SIZE } from "./reference.ts";
 import { FRAMES_PER_SECOND } from "./speech-timing.ts";
 
 /** A background frame on its way into an avatar. */

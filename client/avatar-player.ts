@@ -272,8 +272,12 @@ export class AvatarPlayer extends PlayerEvents {
 
   #backToIdle(speaking: Speaking, nowMs: number): void {
     speaking.pictureOver = true;
-    const isMidSpeech = (speaking.utterance?.player.drawn ?? -1) >= 0;
-    if (isMidSpeech) this.#stage.dissolve(nowMs);
+    const hasSpoken = (speaking.utterance?.player.drawn ?? -1) >= 0;
+    if (!hasSpoken) {
+      this.#idle?.holdAt(Infinity);
+      return;
+    }
+    this.#stage.dissolve(nowMs);
     // The frame on the screen has had its time; the next is due now.
     this.#idle?.resumeAfter(this.#position, nowMs - 1000 / (this.#avatar?.fps ?? 25));
   }

@@ -48,10 +48,7 @@ const configSchema = z.strictObject({
   /** The folder that holds `avatars/`; relative to the configuration file. */
   models_root: z.string().min(1).default(".data"),
   models: z
-    .record(
-      z.string().refine(isAvatarId, "expected a model id of a-z, 0-9, - and _"),
-      modelSchema,
-    )
+    .record(z.string().refine(isAvatarId, "expected a model id of a-z, 0-9, - and _"), modelSchema)
     .default({}),
   log_level: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });

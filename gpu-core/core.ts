@@ -1,7 +1,7 @@
-import { mouthRegion } from "../avatar/manifest.ts";
 import type { Logger } from "../avatar/logger.ts";
-import { checkSpeechWindow, type SpeechWindow } from "./audio/speech-window.ts";
+import { mouthRegion } from "../avatar/manifest.ts";
 import { AUDIO_TENSOR_SIZE } from "./audio/feature-extractor.ts";
+import { checkSpeechWindow, type SpeechWindow } from "./audio/speech-window.ts";
 import type { CoreConfig } from "./config.ts";
 import { CoreError } from "./core-error.ts";
 import { BatchJob } from "./engine/batch-job.ts";

@@ -50,11 +50,14 @@ function formatTable(devices: Awaited<ReturnType<typeof deviceInfos>>): string {
     `${megabytes(device.memoryBytes)} of ${megabytes(device.memoryBudgetBytes)}`,
   ]);
   const table = [["device", "kind", "state", "workers", "models", "memory"], ...rows];
-  const widths = table[0]!.map((_, column) =>
-    Math.max(...table.map((row) => row[column]!.length)),
-  );
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   return table
-    .map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join("  ")
+        .trimEnd(),
+    )
     .join("\n");
 }
 

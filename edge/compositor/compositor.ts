@@ -1,5 +1,5 @@
-import type { Rectangle } from "../../avatar/rectangle.ts";
 import type { RgbaImage } from "../../avatar/image/types.ts";
+import type { Rectangle } from "../../avatar/rectangle.ts";
 import { module } from "./gen/compositor.js";
 
 interface Kernels {
@@ -63,7 +63,11 @@ export class Compositor {
       region.height,
     );
     const start = this.#frame.pointer;
-    return { width, height, data: new Uint8ClampedArray(memory.slice(start, start + data.length).buffer) };
+    return {
+      width,
+      height,
+      data: new Uint8ClampedArray(memory.slice(start, start + data.length).buffer),
+    };
   }
 
   /** Grows only: frames and mouths of a few avatars have a few sizes. */

@@ -14,7 +14,10 @@ export function healthRoutes(core: CoreClient, store: ObjectStore): Hono {
       reasonOf(core.checkHealth(signal)),
       reasonOf(store.list("avatars/", signal)),
     ]);
-    const reasons = { ...(coreReason && { core: coreReason }), ...(storeReason && { store: storeReason }) };
+    const reasons = {
+      ...(coreReason && { core: coreReason }),
+      ...(storeReason && { store: storeReason }),
+    };
     if (Object.keys(reasons).length === 0) return c.json({ status: "ready" });
     return c.json({ status: "not ready", reasons }, 503, { "retry-after": "2" });
   });

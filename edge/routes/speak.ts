@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { Logger } from "../../avatar/logger.ts";
+import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
 import { decodeSpeech } from "../audio/decode-audio.ts";
 import type { AvatarDirectory } from "../background/avatar-directory.ts";
 import { type EdgeConfig, megabytes } from "../config.ts";
@@ -7,7 +8,6 @@ import { limitBody } from "../http/limit-body.ts";
 import { multipartStream, type Part } from "../http/multipart.ts";
 import { problemJson, toProblem } from "../http/problem.ts";
 import { RequestError } from "../http/request-error.ts";
-import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
 import { CONTENT_TYPES, type ImageFormat } from "../speak/image-format.ts";
 import type { Speaker, SpokenFrame } from "../speak/speaker.ts";
 

@@ -22,7 +22,10 @@ const HASHED_NAME = /-[A-Z0-9]{8}\.[a-z]+$/;
 
 /** The files below a folder, read once: a page and its bundles are a few hundred KB. */
 export function createFolderAssets(root: string): Assets {
-  const files = new Map<string, { body: Uint8Array<ArrayBuffer>; headers: Record<string, string> }>();
+  const files = new Map<
+    string,
+    { body: Uint8Array<ArrayBuffer>; headers: Record<string, string> }
+  >();
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
@@ -31,7 +34,10 @@ export function createFolderAssets(root: string): Assets {
     const etag = `"${createHash("sha256").update(body).digest("hex").slice(0, 32)}"`;
     const cacheControl = HASHED_NAME.test(url) ? "public, max-age=31536000, immutable" : "no-cache";
     const type = TYPES[extname(url)] ?? "application/octet-stream";
-    files.set(url, { body, headers: { "content-type": type, etag, "cache-control": cacheControl } });
+    files.set(url, {
+      body,
+      headers: { "content-type": type, etag, "cache-control": cacheControl },
+    });
   }
   return async (path) => {
     const file = files.get(path);

@@ -1,5 +1,5 @@
-import type { AddressInfo } from "node:net";
 import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { serve } from "@hono/node-server";
 import { createImageCodecs } from "../../avatar/image/codecs.ts";

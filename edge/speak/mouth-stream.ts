@@ -1,5 +1,5 @@
-import { backgroundIndex } from "../../avatar/playback.ts";
 import type { AvatarSummary } from "../../avatar/manifest.ts";
+import { backgroundIndex } from "../../avatar/playback.ts";
 import type { CallOptions, CoreClient, MouthRegion } from "../core/core-client.ts";
 import type { SpeechWindow } from "./speech-windows.ts";
 

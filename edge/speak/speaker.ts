@@ -1,6 +1,6 @@
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
-import { backgroundIndex } from "../../avatar/playback.ts";
 import type { ImageCodecs } from "../../avatar/image/codecs.ts";
+import { backgroundIndex } from "../../avatar/playback.ts";
 import { FRAMES_PER_SECOND } from "../../avatar/speech-timing.ts";
 import type { BackgroundFrames } from "../background/background-frames.ts";
 import type { Compositor } from "../compositor/compositor.ts";
@@ -89,10 +89,7 @@ export class Speaker {
     }
   }
 
-  async #compose(
-    { avatar, format }: SpeakRequest,
-    mouth: MouthRegion,
-  ): Promise<SpokenFrame> {
+  async #compose({ avatar, format }: SpeakRequest, mouth: MouthRegion): Promise<SpokenFrame> {
     const { backgrounds, codecs, compositor, jpegQuality, now } = this.#options;
     const started = now();
     const background = await backgrounds.get(avatar, mouth.backgroundIndex);

@@ -8,7 +8,7 @@ import {
   MEL_BANDS,
   melRowCount,
 } from "../../avatar/speech-timing.ts";
-import { MelFrontEnd } from "./mel.ts";
+import type { MelFrontEnd } from "./mel.ts";
 import type { SpeechWindow } from "./speech-window.ts";
 
 /** Runs the audio encoder: float32 [1,1,80,16] to float32 [512]. */

@@ -42,5 +42,8 @@ export class Engine {
 /** Cores shared by all workers of all devices, unless the configuration says how many. */
 function cpuThreads({ gpus, server }: CoreConfig): number {
   if (gpus.cpu_threads_per_worker > 0) return gpus.cpu_threads_per_worker;
-  return Math.max(1, Math.floor(availableParallelism() / (gpus.count * server.worker_count_per_gpu)));
+  return Math.max(
+    1,
+    Math.floor(availableParallelism() / (gpus.count * server.worker_count_per_gpu)),
+  );
 }

@@ -123,7 +123,10 @@ export class SpeechJob implements LaneJob {
         throw new CoreError("internal", "the worker left out frames");
       }
       const { times } = result.done;
-      this.#deliver({ ...last, times: times ? { ...times, queueMs, frames: orders.length } : null });
+      this.#deliver({
+        ...last,
+        times: times ? { ...times, queueMs, frames: orders.length } : null,
+      });
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { REFERENCE_BYTES } from "../../avatar/reference.ts";
 import { readPackIndex } from "../../avatar/pack.ts";
+import { REFERENCE_BYTES } from "../../avatar/reference.ts";
 import { CoreError } from "../core-error.ts";
 
 /**

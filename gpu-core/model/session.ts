@@ -72,11 +72,7 @@ export function findTensor(
 }
 
 /** Refuses tensors beyond those that are known, because nobody would fill them. */
-export function checkTensorCount(
-  session: InferenceSession,
-  inputs: number,
-  path: string,
-): void {
+export function checkTensorCount(session: InferenceSession, inputs: number, path: string): void {
   if (session.inputNames.length === inputs) return;
   throw new CoreError(
     "failed_precondition",

@@ -1,0 +1,72 @@
+import { resolve } from "node:path";
+import * as z from "zod";
+import { parseSettings } from "../../avatar/settings.ts";
+import { startNodeEdge } from "../../edge/runtime/node.ts";
+import { startCore } from "../../gpu-core/main.ts";
+import { CommandError } from "../command-error.ts";
+import { readConfigFile } from "../config-file.ts";
+import { ensureDemoAvatar } from "../demo-avatar.ts";
+import { createProcessLogger } from "../log.ts";
+import { runUntilStopped } from "../stop-signals.ts";
+import { coreConfigFrom } from "./core.ts";
+import { edgeConfigFrom, pageFolder } from "./edge.ts";
+
+const serveSchema = z.strictObject({
+  core: z.record(z.string(), z.unknown()).default({}),
+  edge: z.record(z.string(), z.unknown()).default({}),
+});
+
+/**
+ * `mouthpiece serve`: core and edge in one process group, with the demo
+ * avatar. `HOST`, `PORT` and `MOUTHPIECE_DATA` override.
+ */
+export async function runServe(options: { config?: string }): Promise<void> {
+  const file = await readConfigFile(options.config);
+  const sections = parseSettings(serveSchema, file.value, file.source);
+  const root = resolve(process.env.MOUTHPIECE_DATA ?? ".data");
+  const coreConfig = coreConfigFrom({
+    ...file,
+    value: {
+      models_root: root,
+      ...sections.core,
+      // The port is between the two, so any free one will do.
+      server: { port: 0, ...asObject(sections.core.server) },
+    },
+  });
+  const logger = createProcessLogger(coreConfig.log_level);
+  await ensureDemoAvatar(coreConfig.models_root);
+
+  const core = await startCore(coreConfig, logger.with({ part: "core" }));
+  try {
+    const edgeConfig = edgeConfigFrom({
+      ...file,
+      value: {
+        avatars_root: coreConfig.models_root,
+        ...sections.edge,
+        core: { url: core.url, ...asObject(sections.edge.core) },
+        server: { ...addressFromEnvironment(), ...asObject(sections.edge.server) },
+      },
+    });
+    const edge = await startNodeEdge(edgeConfig, pageFolder(), logger.with({ part: "edge" }));
+    process.stdout.write(`${await core.deviceTable()}\nready ${edge.url}\n`);
+    await runUntilStopped(async () => {
+      await edge.stop();
+      await core.stop();
+    });
+  } catch (error) {
+    await core.stop();
+    throw error;
+  }
+}
+
+function addressFromEnvironment(): { host?: string; port?: number } {
+  const { HOST, PORT } = process.env;
+  if (PORT !== undefined && !/^[0-9]{1,5}$/.test(PORT)) {
+    throw new CommandError(`PORT=${PORT} is no port: use 0 to 65535`, { isUsage: true });
+  }
+  return { ...(HOST && { host: HOST }), ...(PORT && { port: Number(PORT) }) };
+}
+
+function asObject(value: unknown): object {
+  return typeof value === "object" && value !== null ? value : {};
+}

@@ -1,0 +1,95 @@
+import { Command, CommanderError } from "commander";
+import { AvatarError } from "../avatar/avatar-error.ts";
+import { SettingsError } from "../avatar/settings.ts";
+import { CoreError } from "../gpu-core/core-error.ts";
+import { CommandError } from "./command-error.ts";
+import { runCore } from "./commands/core.ts";
+import { runEdge } from "./commands/edge.ts";
+import { runImport } from "./commands/import.ts";
+import { runRender } from "./commands/render.ts";
+import { runServe } from "./commands/serve.ts";
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+/**
+ * The `mouthpiece` command.
+ * @returns the exit status: 0, 1 (failed) or 2 (wrong usage)
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync([...args], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    process.stderr.write(`mouthpiece: ${explain(error)}\n`);
+    return error instanceof CommandError && error.isUsage ? EXIT_USAGE : EXIT_FAILED;
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command("mouthpiece")
+    .description(
+      "Talking avatars: a GPU core that turns speech into mouths, and edges that show them",
+    )
+    .exitOverride()
+    .showHelpAfterError("(mouthpiece --help lists the commands)");
+
+  program
+    .command("serve")
+    .description("core and edge on this machine, with the demo avatar")
+    .option("--config <file>", "YAML with the sections `core` and `edge`")
+    .action(runServe);
+  program
+    .command("core")
+    .description("the GPU core")
+    .option("--config <file>", "config.yaml of the core")
+    .action(runCore);
+  program
+    .command("edge")
+    .description("an edge compositor")
+    .option("--config <file>", "YAML of the edge")
+    .action(runEdge);
+
+  const imports = program.command("import").description("turn a dataset into an avatar");
+  const importer = (name: string, description: string) =>
+    imports
+      .command(name)
+      .description(description)
+      .argument("<dir>", "the dataset's folder")
+      .requiredOption("--id <id>", "id of the avatar")
+      .option("--title <title>", "title for people; the id if left out")
+      .option("--model <file>", "the U-Net as ONNX")
+      .option("--encoder <file>", "the audio encoder as ONNX")
+      .option("--root <dir>", "folder that holds `avatars/`", ".data")
+      .option("--json", "print the result as JSON");
+  importer("synctalk", "a SyncTalk_2D dataset folder").action((dir, options) =>
+    runImport("synctalk", dir, options),
+  );
+  importer("webcodectest", "a webcodectest package").action((dir, options) =>
+    runImport("webcodectest", dir, options),
+  );
+
+  program
+    .command("render")
+    .description("offline: numbered PNG files of an avatar that speaks")
+    .requiredOption("--avatar <id>", "id of the avatar")
+    .requiredOption("--audio <file>", "WAV file")
+    .requiredOption("--out <dir>", "folder for frames/%06d.png")
+    .option("--start <n>", "playback position of the first frame", "0")
+    .option("--root <dir>", "folder that holds `avatars/`", ".data")
+    .option("--core <url>", "a running core; one is started if left out")
+    .option("--json", "print the result as JSON")
+    .action(runRender);
+  return program;
+}
+
+function explain(error: unknown): string {
+  const isTold =
+    error instanceof CommandError ||
+    error instanceof SettingsError ||
+    error instanceof AvatarError ||
+    error instanceof CoreError;
+  if (isTold) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
