@@ -106,7 +106,7 @@ test("says which tensor of a U-Net is wrong, what it is and what is expected", (
         ),
         "m",
       ),
-    'm: the visual input and the audio input is "v0" float32 [n,6,320,320], "v1" float32 [n,6,320,320], expected float32 [n,6,320,320] and float32 [n,32,16,16]',
+    'm: the visual input and the audio input are "v0" float32 [n,6,320,320], "v1" float32 [n,6,320,320], expected float32 [n,6,320,320] and float32 [n,32,16,16]',
   );
 });
 

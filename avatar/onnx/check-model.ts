@@ -116,7 +116,7 @@ function wrong(
   const found = seen.map(describe).join(", ") || "missing";
   return new AvatarError(
     "invalid_source",
-    `${source}: the ${labels} is ${found}, expected ${shapes}${hint(seen, expected)}`,
+    `${source}: the ${labels} ${expected.length > 1 ? "are" : "is"} ${found}, expected ${shapes}${hint(seen, expected)}`,
   );
 }
 

@@ -1,0 +1,73 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { checkAvatarId } from "../../avatar/avatar-id.ts";
+import { readSynctalkDataset } from "../../avatar/importers/synctalk.ts";
+import { readWebcodectestPackage } from "../../avatar/importers/webcodectest.ts";
+import { checkAudioEncoder, checkUnet } from "../../avatar/onnx/check-model.ts";
+import { createFolderStaging } from "../../avatar/runtime/folder-store.ts";
+import { writeAvatar } from "../../avatar/writer.ts";
+import { CommandError } from "../command-error.ts";
+import { Progress } from "../progress.ts";
+
+export interface ImportOptions {
+  readonly id: string;
+  readonly title?: string;
+  readonly model?: string;
+  readonly encoder?: string;
+  readonly root: string;
+  readonly json?: boolean;
+}
+
+/** `mouthpiece import`: a dataset becomes the current version of an avatar. */
+export async function runImport(
+  kind: "synctalk" | "webcodectest",
+  dir: string,
+  options: ImportOptions,
+): Promise<void> {
+  checkAvatarId(options.id);
+  const dataset =
+    kind === "synctalk" ? await readSynctalkDataset(dir) : await readWebcodectestPackage(dir);
+  const found = "modelPath" in dataset ? dataset : { modelPath: null, encoderPath: null };
+  const model = await readModel("--model", options.model ?? found.modelPath, "U-Net");
+  const audioEncoder = await readModel(
+    "--encoder",
+    options.encoder ?? found.encoderPath,
+    "audio encoder",
+  );
+  checkUnet(model.bytes, model.path);
+  checkAudioEncoder(audioEncoder.bytes, audioEncoder.path);
+  const staging = await createFolderStaging(resolve(options.root), options.id);
+  const progress = new Progress(`importing ${options.id}`);
+  const source = {
+    id: options.id,
+    title: options.title ?? options.id,
+    frameCount: dataset.frameCount,
+    extension: dataset.extension,
+    frames: () => dataset.frames(),
+    model: model.bytes,
+    audioEncoder: audioEncoder.bytes,
+  };
+  const version = await writeAvatar(source, staging, ({ done, total }) =>
+    progress.update(done, total),
+  );
+  const result = { id: options.id, version, frames: dataset.frameCount };
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify(result)}\n`
+      : `avatar ${options.id}: ${dataset.frameCount} frames, version ${version}\n`,
+  );
+}
+
+async function readModel(option: string, path: string | null, what: string) {
+  if (path === null) {
+    throw new CommandError(`the dataset has no ${what}: name its ONNX file with ${option}`, {
+      isUsage: true,
+    });
+  }
+  try {
+    return { path, bytes: new Uint8Array(await readFile(path)) };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CommandError(`cannot read the ${what}: ${why}`, { cause });
+  }
+}
