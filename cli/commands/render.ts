@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { readAvatar } from "../../avatar/catalogue.ts";
 import { createImageCodecs } from "../../avatar/image/codecs.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
@@ -67,7 +67,12 @@ async function renderFrames(
   const { cache, core } = parseEdgeConfig({}, "render");
   const store = createFolderStore(root);
   const codecs = createImageCodecs();
-  const transport = createGrpcTransport({ baseUrl: coreUrl, acceptCompression: [] });
+  const sessionManager = new Http2SessionManager(coreUrl);
+  const transport = createGrpcTransport({
+    baseUrl: coreUrl,
+    acceptCompression: [],
+    sessionManager,
+  });
   const speaker = new Speaker({
     core: createConnectCoreClient(transport, core.timeout_s * 1000),
     backgrounds: new BackgroundFrames(store, codecs, megabytes(cache.background_mb)),
@@ -102,6 +107,7 @@ async function renderFrames(
     await writeFile(join(folder, name), frame.image);
     progress.update(++frames, Math.max(frames, frameCount(samples)));
   }
+  sessionManager.abort();
   return frames;
 }
 

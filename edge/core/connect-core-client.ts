@@ -24,13 +24,17 @@ export function createConnectCoreClient(transport: Transport, timeoutMs: number)
   return {
     async *inferSpeech(call, { signal, requestId }) {
       let expected = call.firstFrame;
+      // Connect's own deadline keeps its timer after the call is over.
+      const timeout = AbortSignal.timeout(timeoutMs);
       try {
         const headers = { "x-request-id": requestId };
-        const responses = client.inferSpeech(toRequest(call), { signal, timeoutMs, headers });
+        const options = { signal: AbortSignal.any([signal, timeout]), headers };
+        const responses = client.inferSpeech(toRequest(call), options);
         for await (const response of responses) {
           yield toMouthRegion(response, expected++);
         }
       } catch (error) {
+        if (timeout.aborted && !signal.aborted) throw tooSlow(timeoutMs, error);
         throw toCallError(error);
       }
       const missing = call.firstFrame + call.backgroundIndices.length - expected;
@@ -40,10 +44,12 @@ export function createConnectCoreClient(transport: Transport, timeoutMs: number)
     },
 
     async checkHealth(signal) {
+      const timeout = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
       try {
-        const health = await client.health({}, { signal, timeoutMs: HEALTH_TIMEOUT_MS });
+        const health = await client.health({}, { signal: AbortSignal.any([signal, timeout]) });
         if (health.healthy) return;
       } catch (error) {
+        if (timeout.aborted) throw tooSlow(HEALTH_TIMEOUT_MS, error);
         throw toCallError(error);
       }
       throw new CoreCallError("unavailable", "the core has no device that is up");
@@ -85,6 +91,11 @@ const CODES: Partial<Record<Code, CoreCallErrorCode>> = {
   [Code.DeadlineExceeded]: "timeout",
   [Code.Canceled]: "cancelled",
 };
+
+function tooSlow(limitMs: number, cause: unknown): CoreCallError {
+  const message = `the core did not answer within ${limitMs / 1000} seconds (core.timeout_s)`;
+  return new CoreCallError("timeout", message, { cause });
+}
 
 function toCallError(error: unknown): CoreCallError {
   if (error instanceof CoreCallError) return error;

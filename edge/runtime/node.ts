@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { serve } from "@hono/node-server";
 import { createImageCodecs } from "../../avatar/image/codecs.ts";
 import type { Logger } from "../../avatar/logger.ts";
@@ -28,7 +28,12 @@ export async function startNodeEdge(
   assetsRoot: string | null,
   logger: Logger,
 ): Promise<RunningEdge> {
-  const transport = createGrpcTransport({ baseUrl: config.core.url, acceptCompression: [] });
+  const sessionManager = new Http2SessionManager(config.core.url);
+  const transport = createGrpcTransport({
+    baseUrl: config.core.url,
+    acceptCompression: [],
+    sessionManager,
+  });
   const app = createApp({
     config,
     store: createFolderStore(config.avatars_root),
@@ -52,6 +57,7 @@ export async function startNodeEdge(
       const cut = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
       await closed;
       clearTimeout(cut);
+      sessionManager.abort();
     },
   };
 }

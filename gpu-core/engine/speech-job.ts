@@ -30,7 +30,8 @@ export class SpeechJob implements LaneJob {
   readonly #window: SpeechWindow;
   readonly #orders: readonly FrameOrder[];
   readonly #speech: number;
-  readonly #ready: FittedMouth[] = [];
+  /** By frame: the last one of a slice may be overtaken by the first of the next. */
+  readonly #ready = new Map<number, FittedMouth>();
   #next = 0;
   #delivered = 0;
   #waitingSince = performance.now();
@@ -79,8 +80,10 @@ export class SpeechJob implements LaneJob {
       if (signal.aborted) abort();
       else this.#lane.add(this);
       while (this.#delivered < this.#orders.length) {
-        const mouth = this.#ready.shift();
+        const { frame } = this.#orders[this.#delivered]!;
+        const mouth = this.#ready.get(frame);
         if (mouth) {
+          this.#ready.delete(frame);
           this.#delivered++;
           this.#lane.pump();
           yield mouth;
@@ -150,7 +153,7 @@ export class SpeechJob implements LaneJob {
 
   #deliver(mouth: FittedMouth): void {
     if (this.#closed) return;
-    this.#ready.push(mouth);
+    this.#ready.set(mouth.order.frame, mouth);
     this.#wake();
   }
 
@@ -161,7 +164,7 @@ export class SpeechJob implements LaneJob {
 
   #close(): void {
     this.#closed = true;
-    this.#ready.length = 0;
+    this.#ready.clear();
     this.#lane.remove(this);
     if (!this.#opened) return;
     const close = () => {
