@@ -38,9 +38,10 @@ export async function listenOnOnePort(
     socket.on("close", () => sockets.delete(socket));
     // A peer that resets its connection is no event of ours.
     socket.on("error", () => socket.destroy());
-    socket.setTimeout(FIRST_BYTES_TIMEOUT_MS, () => socket.destroy());
+    const silence = setTimeout(() => socket.destroy(), FIRST_BYTES_TIMEOUT_MS);
+    socket.on("close", () => clearTimeout(silence));
     sniff(socket, (isHttp2) => {
-      socket.setTimeout(0);
+      clearTimeout(silence);
       (isHttp2 ? http2 : http1).emit("connection", socket);
     });
   });
