@@ -129,7 +129,7 @@ function filterColumns(
     for (let n = 0; n < stride; n++) {
       const sum = from[p0 + n]! * w0 + from[p1 + n]! * w1 + from[p2 + n]! * w2 + from[p3 + n]! * w3;
       const value = (sum + ROUND) >> (2 * COEFFICIENT_BITS);
-      data[out + n] = value < 0 ? 0 : value > 255 ? 255 : value;
+      data[out + n] = Math.max(0, Math.min(255, value));
     }
   }
 }

@@ -111,7 +111,7 @@ for (const { decibels, ...layout } of layouts) {
     .join(", ");
   test(`takes ${name}`, async (t) => {
     const samples = await decode(wav(layout));
-    assert.equal(samples.length, 8000);
+    assert.equal(samples.length, Math.ceil((Math.round(layout.rate / 2) * 16_000) / layout.rate));
     const measured = quality(samples);
     t.diagnostic(`${measured.toFixed(1)} dB`);
     assert.ok(measured > decibels, `${measured} dB`);

@@ -1,0 +1,34 @@
+import { writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { benchPath } from "./path.ts";
+
+/** What a benchmark found: rows of a table, as they are printed and written. */
+export type Rows = readonly Readonly<Record<string, string | number>>[];
+
+const TOPICS: Readonly<Record<string, () => Promise<Rows>>> = {
+  path: benchPath,
+};
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: "string" } },
+  allowPositionals: true,
+});
+const topics = positionals.length > 0 ? positionals : Object.keys(TOPICS);
+const unknown = topics.filter((topic) => !(topic in TOPICS));
+if (unknown.length > 0) {
+  console.error(`unknown topic ${unknown.join(", ")}: there are ${Object.keys(TOPICS).join(", ")}`);
+  process.exit(2);
+}
+const machine = { node: process.version, cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length };
+console.log(`Node ${machine.node}, ${machine.cores} x ${machine.cpu}`);
+const results: Record<string, Rows> = {};
+for (const topic of topics) {
+  const rows = await TOPICS[topic]!();
+  console.log(`\n${topic}`);
+  console.table(rows);
+  results[topic] = rows;
+}
+if (values.json !== undefined) {
+  await writeFile(values.json, `${JSON.stringify({ machine, results }, null, 2)}\n`);
+}
