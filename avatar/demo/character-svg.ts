@@ -130,7 +130,30 @@ export function clipped(id: string, d: string, ...children: readonly string[]): 
   );
 }
 
-/** A Gaussian blur; the picture's own coordinates bound what it costs. */
+/**
+ * A shape with a soft edge about `radius` pixels wide on each side of its
+ * outline. Strokes over strokes: a filter would cost more than the whole picture.
+ */
+export function soft(d: string, colour: string, opacity: number, radius: number): string {
+  const layers = 6;
+  const each = 1 - (1 - opacity) ** (1 / layers);
+  return Array.from({ length: layers }, (_, i) => {
+    const width = (2 * radius * (i + 0.5)) / layers;
+    const line = { stroke: colour, "stroke-width": width, "stroke-linejoin": "round" };
+    return element("path", { d, fill: colour, ...line, opacity: Math.round(each * 1000) / 1000 });
+  }).join("");
+}
+
+/** A line with soft edges. */
+export function softStroke(d: string, colour: string, opacity: number, width: number): string {
+  const layers = 4;
+  const each = Math.round((1 - (1 - opacity) ** (1 / layers)) * 1000) / 1000;
+  return Array.from({ length: layers }, (_, i) =>
+    stroke(d, colour, (width * (i + 1)) / layers, { opacity: each }),
+  ).join("");
+}
+
+/** A Gaussian blur. It is slow: for what is drawn once. */
 export function blur(id: string, deviation: number): string {
   return element(
     "filter",

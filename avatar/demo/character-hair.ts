@@ -1,0 +1,100 @@
+import { strands } from "./character-strands.ts";
+import { clipped, fill, glow, group, linear, smooth, soft, softStroke } from "./character-svg.ts";
+import { PALETTE } from "./character-palette.ts";
+
+const WARM = ["#99532f", "#6a3229", "#52262a", "#b06a42"];
+const MIDDLE = ["#7d3e30", "#4c2228", "#63302a", "#9a563a"];
+const COOL = ["#5a2a30", "#44202a", "#70383a", "#3a1e28"];
+
+/** The hair behind head and neck. `sway` moves its ends, in pixels. */
+export function backHairSvg(sway: number): string {
+  const s = sway;
+  const shape = smooth([
+    [640, 96], [738, 112], [806, 178], [826, 280], [828, 390], [832 + s * 0.5, 490], [822 + s, 560], [780 + s, 600], [720 + s * 0.7, 590],
+    [640, 560],
+    [560 + s * 0.7, 590], [508 + s, 604], [462 + s, 560], [450 + s * 0.5, 490], [456, 390], [456, 280], [474, 178], [542, 112],
+  ]);
+  const paint = linear("backHair", [450, 300], [840, 420], [
+    [0, "#6d3328"],
+    [0.22, "#45202a"],
+    [0.75, "#351822"],
+    [1, "#4a2430"],
+  ]);
+  return group(
+    {},
+    paint,
+    fill(shape, "url(#backHair)"),
+    strands({ from: [[480, 230], [446, 380], [460 + s, 480], [438 + s, 622]], to: [[540, 330], [536, 440], [556 + s, 540], [548 + s, 640]], count: 30, width: 17, colours: MIDDLE, wave: 13, seed: 11 }),
+    strands({ from: [[476, 230], [444, 380], [456 + s, 480], [432 + s, 604]], to: [[500, 330], [480, 440], [500 + s, 540], [490 + s, 636]], count: 13, width: 8, colours: WARM, wave: 13, opacity: 0.85, seed: 30 }),
+    strands({ from: [[740, 300], [730, 420], [730 + s, 520], [716 + s, 630]], to: [[812, 240], [842, 390], [820 + s, 500], [838 + s, 620]], count: 22, width: 16, colours: COOL, wave: 12, seed: 90 }),
+    glow("neckDark", [640, 500], [112, 150], "#1c0b14", 0.9),
+    glow("backLeftLight", [452, 470], [26, 120], PALETTE.hairGlint, 0.3),
+  );
+}
+
+/** The hair in front of the head: a side parting, swept behind the left ear. */
+export function frontHairSvg(sway: number): string {
+  return group({}, rightHair(sway), leftHair(), gloss());
+}
+
+function leftHair(): string {
+  const shape = smooth([
+    [684, 122], [676, 100], [620, 84], [556, 94], [500, 134], [470, 196], [460, 262], [466, 320], [478, 362], [487, 352], [490, 320], [498, 292], [514, 280], [536, 258], [572, 234], [620, 208], [660, 168],
+  ]);
+  const paint = linear("leftHair", [500, 110], [600, 290], [
+    [0, "#84432f"],
+    [0.5, "#6a3229"],
+    [1, "#45202a"],
+  ]);
+  return group(
+    {},
+    paint,
+    fill(shape, "url(#leftHair)"),
+    clipped(
+      "leftHairClip",
+      shape,
+      strands({ from: [[680, 112], [590, 62], [440, 140], [470, 350]], to: [[682, 118], [610, 110], [500, 180], [490, 320]], count: 24, width: 11, colours: WARM, opacity: 0.62, seed: 200 }),
+      strands({ from: [[682, 118], [610, 110], [500, 180], [490, 320]], to: [[680, 128], [650, 186], [560, 230], [500, 288]], count: 22, width: 11, colours: MIDDLE, opacity: 0.62, seed: 300 }),
+    ),
+    strands({ from: [[676, 106], [590, 56], [446, 130], [462, 330]], to: [[676, 104], [580, 62], [448, 124], [466, 360]], count: 5, width: 3.2, colours: ["#8a4632", "#6a3229"], opacity: 0.9, seed: 420 }),
+    strands({ from: [[682, 128], [656, 190], [580, 236], [522, 272]], to: [[680, 138], [650, 200], [570, 246], [510, 286]], count: 4, width: 4.5, colours: ["#6a3229", "#52262a"], opacity: 0.95, seed: 433 }),
+  );
+}
+
+function rightHair(sway: number): string {
+  const s = sway;
+  const shape = smooth([
+    [676, 120], [684, 100], [730, 92], [784, 122], [818, 186], [830, 270], [832, 380], [836 + s * 0.6, 470], [828 + s, 540], [806 + s, 580], [780 + s, 570], [766 + s * 0.8, 520], [776 + s * 0.4, 460], [770, 400], [770, 340], [758, 276], [734, 220], [702, 172],
+  ]);
+  const paint = linear("rightHair", [700, 140], [840, 420], [
+    [0, "#6f352b"],
+    [0.45, "#552830"],
+    [1, "#3c1b28"],
+  ]);
+  const rim = smooth([[744, 96], [792, 126], [822, 188], [834, 270], [836, 360], [834 + s * 0.3, 420]], false);
+  return group(
+    {},
+    paint,
+    fill(shape, "url(#rightHair)"),
+    strands({ from: [[682, 108], [850, 70], [816, 330], [846 + s, 622]], to: [[680, 116], [800, 170], [800, 380], [806 + s, 640]], count: 24, width: 14, colours: COOL, opacity: 0.85, wave: 11, seed: 500 }),
+    strands({ from: [[680, 116], [800, 170], [800, 380], [806 + s, 640]], to: [[678, 124], [772, 210], [770, 430], [766 + s, 620]], count: 24, width: 13, colours: MIDDLE, opacity: 0.85, wave: 11, seed: 600 }),
+    strands({ from: [[680, 112], [820, 140], [800, 360], [816 + s, 610]], to: [[678, 124], [776, 210], [776, 430], [772 + s, 600]], count: 9, width: 6, colours: ["#a65f3e", "#8d4a34"], opacity: 0.8, wave: 11, seed: 630 }),
+    strands({ from: [[684, 106], [856, 64], [826, 330], [856 + s, 600]], to: [[684, 104], [846, 74], [824, 330], [850 + s, 580]], count: 4, width: 3.2, colours: ["#7d4a54", "#55303a"], opacity: 0.9, wave: 11, seed: 640 }),
+    softStroke(rim, PALETTE.rim, 0.42, 5),
+  );
+}
+
+/** The light that follows the skull. */
+function gloss(): string {
+  return group(
+    {},
+    glow("gloss", [548, 152], [92, 30], PALETTE.hairGlint, 0.5, -40),
+    glow("glossSide", [478, 240], [14, 66], PALETTE.hairGlint, 0.36, 5),
+    glow("glossRight", [752, 158], [58, 18], "#d98f70", 0.34, 50),
+  );
+}
+
+/** What the right side's hair throws on the cheek. */
+export function hairShadowSvg(): string {
+  return soft(smooth([[700, 160], [760, 240], [772, 330], [768, 430], [800, 430], [800, 160]]), "#5a2018", 0.4, 8);
+}

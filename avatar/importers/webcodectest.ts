@@ -1,0 +1,110 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod";
+import { AvatarError } from "../avatar-error.ts";
+import type { Rectangle } from "../rectangle.ts";
+import { parseLandmarks, rectangleFromLandmarks } from "./landmarks.ts";
+import { type FrameDataset, readFrameFolder, readText } from "./synctalk.ts";
+import { readVideoFrames } from "./video-frames.ts";
+
+const FRAME_FOLDERS = ["full_body_img", "frames"];
+const VIDEO = "full_body_video.mp4";
+const RECTANGLE_FILES = ["crop_rects.json", "cache/crop_rectangles.json"];
+const UNETS = ["models/generator.onnx", "models/model_best.onnx", "model_best.onnx", "model.onnx"];
+const ENCODERS = ["models/audio_encoder.onnx", "audio_encoder.onnx"];
+
+/** `[x1, y1, x2, y2]`, bare or under `rect`, or the four by name. */
+const rectangleSchema = z
+  .union([
+    z.tuple([z.number(), z.number(), z.number(), z.number()]),
+    z.looseObject({ rect: z.tuple([z.number(), z.number(), z.number(), z.number()]) }),
+    z.looseObject({ x1: z.number(), y1: z.number(), x2: z.number(), y2: z.number() }),
+    z.looseObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }),
+  ])
+  .transform((value): Rectangle => {
+    if ("width" in value)
+      return truncated(value.x, value.y, value.x + value.width, value.y + value.height);
+    if ("x1" in value) return truncated(value.x1, value.y1, value.x2, value.y2);
+    return "rect" in value ? truncated(...value.rect) : truncated(...value);
+  });
+
+/** By frame index, as a list or as a dictionary. */
+const rectanglesSchema = z.union([
+  z.array(rectangleSchema),
+  z.record(z.string().regex(/^[0-9]+$/), rectangleSchema),
+]);
+
+/** A package's frames, and its models where they lie at a known place. */
+export interface WebcodectestPackage extends FrameDataset {
+  readonly modelPath: string | null;
+  readonly encoderPath: string | null;
+}
+
+/**
+ * A webcodectest package: `package_info.json`, rectangles in `crop_rects.json`
+ * or `cache/crop_rectangles.json` (else from `landmarks/`), frames in a folder
+ * or in `full_body_video.mp4`.
+ * @throws AvatarError `invalid_source` naming the file
+ */
+export async function readWebcodectestPackage(dir: string): Promise<WebcodectestPackage> {
+  // Its content is not needed; without it this is some other folder.
+  await readText(join(dir, "package_info.json"));
+  const rectangleOf = await readRectangles(dir);
+  const folder = firstOf(dir, FRAME_FOLDERS);
+  const video = join(dir, VIDEO);
+  if (folder === null && !existsSync(video)) {
+    throw new AvatarError(
+      "invalid_source",
+      `${dir} has no frames: expected a folder ${FRAME_FOLDERS.join(" or ")}, or ${VIDEO}`,
+    );
+  }
+  const dataset =
+    folder === null
+      ? await readVideoFrames(video, rectangleOf)
+      : await readFrameFolder(folder, rectangleOf);
+  return { ...dataset, modelPath: firstOf(dir, UNETS), encoderPath: firstOf(dir, ENCODERS) };
+}
+
+async function readRectangles(dir: string): Promise<(n: number) => Promise<Rectangle>> {
+  const path = firstOf(dir, RECTANGLE_FILES);
+  if (path === null) {
+    return async (n) => {
+      const file = join(dir, "landmarks", `${n}.lms`);
+      return rectangleFromLandmarks(parseLandmarks(await readText(file), file), file);
+    };
+  }
+  const rectangles = parseRectangles(await readText(path), path);
+  return async (n) => {
+    const rectangle = rectangles[n];
+    if (rectangle) return rectangle;
+    throw new AvatarError("invalid_source", `${path} has no rectangle for frame ${n}`);
+  };
+}
+
+function parseRectangles(
+  json: string,
+  path: string,
+): Readonly<Record<number, Rectangle | undefined>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw new AvatarError("invalid_source", `${path} is not JSON`, { cause });
+  }
+  const result = rectanglesSchema.safeParse(value);
+  if (result.success) return result.data;
+  throw new AvatarError(
+    "invalid_source",
+    `${path}: expected a rectangle [x1, y1, x2, y2] for each frame index`,
+  );
+}
+
+function truncated(x1: number, y1: number, x2: number, y2: number): Rectangle {
+  const [x, y] = [Math.trunc(x1), Math.trunc(y1)];
+  return { x, y, width: Math.trunc(x2) - x, height: Math.trunc(y2) - y };
+}
+
+function firstOf(dir: string, names: readonly string[]): string | null {
+  const name = names.find((candidate) => existsSync(join(dir, candidate)));
+  return name === undefined ? null : join(dir, name);
+}
