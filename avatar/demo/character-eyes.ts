@@ -1,5 +1,17 @@
-import { clipped, fill, glow, group, linear, num, type Point, polyline, radial, smooth, stroke } from "./character-svg.ts";
 import { PALETTE } from "./character-palette.ts";
+import {
+  clipped,
+  fill,
+  glow,
+  group,
+  linear,
+  num,
+  type Point,
+  polyline,
+  radial,
+  smooth,
+  stroke,
+} from "./character-svg.ts";
 import type { Pose } from "./motion.ts";
 
 /** Half the distance between the eyes, and their height, in the neutral pose. */
@@ -9,9 +21,24 @@ const IRIS_RADIUS = 18;
 
 /** Lids as cubic Beziers from the inner corner to the outer one; x grows outwards. */
 type Lid = readonly [Point, Point, Point, Point];
-const UPPER_OPEN: Lid = [[-32, 8], [-20, -19], [10, -26], [36, -4]];
-const UPPER_SHUT: Lid = [[-32, 8], [-13, 17], [15, 18], [36, -1]];
-const LOWER: Lid = [[-32, 8], [-13, 18], [17, 19], [36, -2]];
+const UPPER_OPEN: Lid = [
+  [-32, 8],
+  [-20, -19],
+  [10, -26],
+  [36, -4],
+];
+const UPPER_SHUT: Lid = [
+  [-32, 8],
+  [-13, 17],
+  [15, 18],
+  [36, -1],
+];
+const LOWER: Lid = [
+  [-32, 8],
+  [-13, 18],
+  [17, 19],
+  [36, -2],
+];
 
 function mix(a: Lid, b: Lid, t: number): Lid {
   const point = (i: 0 | 1 | 2 | 3): Point => [
@@ -50,26 +77,31 @@ function eye(side: -1 | 1, pose: Pose): string {
   return group(
     {},
     glow(`socket${name}`, [cx - side * 2, EYE_Y - 12], [48, 30], PALETTE.skinShade, 0.42),
-    glow(`lidGlow${name}`, [cx + side * 4, EYE_Y - 21 + 14 * pose.blink], [28, 11], PALETTE.blush, 0.25),
-    glow(`pouch${name}`, [cx, EYE_Y + 22], [34, 11], PALETTE.skinShade, 0.2),
-    clipped(
-      `eye${name}`,
-      opening,
-      white(name, cx),
-      irisSvg(name, iris),
-      castShadow(upper, name),
+    glow(
+      `lidGlow${name}`,
+      [cx + side * 4, EYE_Y - 21 + 14 * pose.blink],
+      [28, 11],
+      PALETTE.blush,
+      0.25,
     ),
+    glow(`pouch${name}`, [cx, EYE_Y + 22], [34, 11], PALETTE.skinShade, 0.2),
+    clipped(`eye${name}`, opening, white(name, cx), irisSvg(name, iris), castShadow(upper, name)),
     lashes(side, upperLid, place, pose.blink),
     crease(upperLid, place, pose.blink),
   );
 }
 
 function white(name: string, cx: number): string {
-  const paint = radial(`white${name}`, [cx, EYE_Y + 2], [36, 24], [
-    [0, "#fffdfa"],
-    [0.6, "#faf1ec"],
-    [1, "#d9bdb6"],
-  ]);
+  const paint = radial(
+    `white${name}`,
+    [cx, EYE_Y + 2],
+    [36, 24],
+    [
+      [0, "#fffdfa"],
+      [0.6, "#faf1ec"],
+      [1, "#d9bdb6"],
+    ],
+  );
   return paint + fill(`M${num(cx - 45)} 260h90v80h-90z`, `url(#white${name})`);
 }
 
@@ -77,12 +109,17 @@ function irisSvg(name: string, [x, y]: Point): string {
   const r = IRIS_RADIUS;
   const circle = (radius: number, dx = 0, dy = 0): string =>
     `M${num(x + dx - radius)} ${num(y + dy)}a${num(radius)} ${num(radius)} 0 1 0 ${num(2 * radius)} 0a${num(radius)} ${num(radius)} 0 1 0 ${num(-2 * radius)} 0z`;
-  const paint = radial(`iris${name}`, [x, y + 5], [r * 1.15, r * 1.15], [
-    [0, "#9fd6a0"],
-    [0.38, "#5fae93"],
-    [0.72, "#2d7d79"],
-    [1, "#123f4a"],
-  ]);
+  const paint = radial(
+    `iris${name}`,
+    [x, y + 5],
+    [r * 1.15, r * 1.15],
+    [
+      [0, "#9fd6a0"],
+      [0.38, "#5fae93"],
+      [0.72, "#2d7d79"],
+      [1, "#123f4a"],
+    ],
+  );
   const rays = Array.from({ length: 22 }, (_, i) => {
     const a = (i / 22) * 2 * Math.PI + 0.1 * Math.sin(9 * i);
     const at = (k: number): Point => [x + k * r * Math.cos(a), y + k * r * Math.sin(a)];
@@ -106,10 +143,15 @@ function irisSvg(name: string, [x, y]: Point): string {
 /** The upper lid's shadow on the ball. */
 function castShadow(upper: readonly Point[], name: string): string {
   const below = upper.map(([x, y]): Point => [x, y + 8]);
-  const shade = linear(`lidShade${name}`, [0, EYE_Y - 20], [0, EYE_Y - 4], [
-    [0, "#4a2436", 0.55],
-    [1, "#4a2436", 0],
-  ]);
+  const shade = linear(
+    `lidShade${name}`,
+    [0, EYE_Y - 20],
+    [0, EYE_Y - 4],
+    [
+      [0, "#4a2436", 0.55],
+      [1, "#4a2436", 0],
+    ],
+  );
   return (
     shade +
     fill(`${polyline([...upper, ...below.toReversed()])}`, "#5a2f3a", { opacity: 0.22 }) +
@@ -135,13 +177,28 @@ function lashes(
     const length = 5.5 + 1.2 * k;
     const up = -length * (1 - 1.5 * blink) * (1 - 0.07 * k);
     const tip: Point = [x + 3.2 + 1.7 * k, y - 2 + up];
-    return fill(smooth(place([[x - 1.6, y - 1.5], [x + 1.2 + k * 0.5, y - 2.5 + up * 0.55], tip, [x + 2.2, y - 1]])), PALETTE.lash);
+    return fill(
+      smooth(
+        place([
+          [x - 1.2, y - 1.5],
+          [x + 1.2 + k * 0.5, y - 2.5 + up * 0.55],
+          tip,
+          [x + 1.5, y - 1],
+        ]),
+      ),
+      PALETTE.lash,
+    );
   });
   const lower = place(lidPoints(LOWER).slice(5));
   const line = stroke(smooth(lower, false), PALETTE.skinDeep, 1.5, { opacity: 0.55 });
-  const waterline = stroke(smooth(place(lidPoints(LOWER, -1.4).slice(2, 15)), false), "#ffd9cc", 1.3, {
-    opacity: 0.7 * (1 - blink),
-  });
+  const waterline = stroke(
+    smooth(place(lidPoints(LOWER, -1.4).slice(2, 15)), false),
+    "#ffd9cc",
+    1.3,
+    {
+      opacity: 0.7 * (1 - blink),
+    },
+  );
   const corner = glow(`tear${side}`, place([[-29, 8]])[0]!, [5, 4], "#d9776c", 0.7 * (1 - blink));
   return group({}, corner, waterline, line, fill(band, PALETTE.lash), ...hairs);
 }
@@ -159,7 +216,18 @@ export function browsSvg(pose: Pose): string {
   const brow = (side: -1 | 1, lift: number): string => {
     const at = (points: readonly Point[]): Point[] =>
       points.map(([x, y]) => [640 + side * (EYE_X + x), EYE_Y - 43 + y - lift]);
-    const shape = at([[-33, 7], [-32, -1], [-12, -7.5], [14, -9.5], [30, -2], [42, 9.5], [28, 3.2], [12, -2.2], [-10, 0.2], [-28, 7.6]]);
+    const shape = at([
+      [-33, 7],
+      [-32, -1],
+      [-12, -7.5],
+      [14, -9.5],
+      [30, -2],
+      [42, 9.5],
+      [28, 3.2],
+      [12, -2.2],
+      [-10, 0.2],
+      [-28, 7.6],
+    ]);
     const name = `brow${side}`;
     const paint = linear(name, at([[-34, 0]])[0]!, at([[42, 0]])[0]!, [
       [0, PALETTE.brow, 0.55],

@@ -1,5 +1,14 @@
-import { clipped, fill, glow, group, linear, type Point, polyline, stroke } from "./character-svg.ts";
 import { PALETTE } from "./character-palette.ts";
+import {
+  clipped,
+  fill,
+  glow,
+  group,
+  linear,
+  type Point,
+  polyline,
+  stroke,
+} from "./character-svg.ts";
 
 /**
  * The neutral mouth. The U-Net pulls this very mouth open, so both read its
@@ -45,17 +54,27 @@ export function mouthSvg(): string {
   const bottom = sample(lowerThickness);
   const upper = polyline([...top, ...seam.toReversed()]);
   const lower = polyline([...seam, ...bottom.toReversed()]);
-  const upperPaint = linear("lipUpper", [x, y - 8], [x, y + 5], [
-    [0, "#d8676a"],
-    [0.55, PALETTE.lipUpper],
-    [1, "#a53a47"],
-  ]);
-  const lowerPaint = linear("lipLower", [x, y + 2], [x, y + 20], [
-    [0, "#c5505b"],
-    [0.35, PALETTE.lipLower],
-    [0.75, "#e27c80"],
-    [1, "#d2666a"],
-  ]);
+  const upperPaint = linear(
+    "lipUpper",
+    [x, y - 8],
+    [x, y + 5],
+    [
+      [0, "#d8676a"],
+      [0.55, PALETTE.lipUpper],
+      [1, "#a53a47"],
+    ],
+  );
+  const lowerPaint = linear(
+    "lipLower",
+    [x, y + 2],
+    [x, y + 20],
+    [
+      [0, "#c5505b"],
+      [0.35, PALETTE.lipLower],
+      [0.75, "#e27c80"],
+      [1, "#d2666a"],
+    ],
+  );
   const line = polyline([
     ...sample((t) => -1.25 * (1 - t ** 6)),
     ...sample((t) => 1.05 * (1 - t ** 4)).toReversed(),
@@ -66,8 +85,8 @@ export function mouthSvg(): string {
     lowerPaint,
     glow("underLip", [x, y + 26], [30, 9], PALETTE.skinShade, 0.5),
     glow("philtrum", [x + 1, y - 21], [7, 16], PALETTE.skinShade, 0.25),
-    glow("cornerLeft", [x - 45, y - 5.5], [7, 8], PALETTE.skinDeep, 0.34, 20),
-    glow("cornerRight", [x + 45, y - 5.5], [7, 8], PALETTE.skinDeep, 0.38, -20),
+    glow("cornerLeft", [x - 45, y - 5.5], [9, 11], PALETTE.skinShade, 0.34, 20),
+    glow("cornerRight", [x + 45, y - 5.5], [9, 11], PALETTE.skinShade, 0.42, -20),
     fill(upper, "url(#lipUpper)"),
     fill(lower, "url(#lipLower)"),
     clipped(

@@ -1,6 +1,6 @@
 import type { Rectangle } from "../rectangle.ts";
-import { backdropSvg } from "./character-backdrop.ts";
 import { demoFrame } from "./character.ts";
+import { backdropSvg } from "./character-backdrop.ts";
 import { type Raster, rasterise } from "./render-resvg.js";
 
 /** A drawn background frame. */

@@ -45,7 +45,8 @@ function decodeVideo(video: string, folder: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const ffmpeg = spawn("ffmpeg", [...arguments_, join(folder, "%d.png")], {
       stdio: ["ignore", "ignore", "pipe"],
-      timeout: DECODE_TIMEOUT_MS,
+      // Not `timeout`: its timer outlives a command that could not be started.
+      signal: AbortSignal.timeout(DECODE_TIMEOUT_MS),
     });
     let message = "";
     ffmpeg.stderr.on("data", (chunk: Buffer) => {

@@ -17,9 +17,9 @@ const ENCODERS = ["models/audio_encoder.onnx", "audio_encoder.onnx"];
 const rectangleSchema = z
   .union([
     z.tuple([z.number(), z.number(), z.number(), z.number()]),
-    z.looseObject({ rect: z.tuple([z.number(), z.number(), z.number(), z.number()]) }),
-    z.looseObject({ x1: z.number(), y1: z.number(), x2: z.number(), y2: z.number() }),
-    z.looseObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }),
+    z.object({ rect: z.tuple([z.number(), z.number(), z.number(), z.number()]) }),
+    z.object({ x1: z.number(), y1: z.number(), x2: z.number(), y2: z.number() }),
+    z.object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }),
   ])
   .transform((value): Rectangle => {
     if ("width" in value)

@@ -21,14 +21,14 @@ export interface Evaluation {
   readonly windows: number;
   readonly correlation: readonly number[];
   readonly meanError: readonly number[];
-  /** Mean prediction per class, and for silence. */
-  readonly classes: Readonly<Record<string, readonly number[]>>;
+  /** Mean prediction and mean target per class, and for silence. */
+  readonly classes: Readonly<Record<string, { mouth: number[]; target: number[] }>>;
 }
 
 /** Runs every window of the examples. */
 export function evaluate(predict: Predict, examples: readonly Example[]): Evaluation {
   const sums = Array.from({ length: VISEME_COUNT }, () => new Float64Array(6));
-  const classes = new Map<string, { count: number; totals: Float64Array }>();
+  const classes = new Map<string, ClassSums>();
   let windows = 0;
   for (const { mel, targets, letters, windows: count } of examples) {
     for (let w = 0; w < count; w++) {
@@ -40,9 +40,12 @@ export function evaluate(predict: Predict, examples: readonly Example[]): Evalua
       });
       const name = className(letters[w]!, target);
       if (!name) continue;
-      const entry = classes.get(name) ?? { count: 0, totals: new Float64Array(VISEME_COUNT) };
+      const entry = classes.get(name) ?? newClassSums();
       entry.count++;
-      for (let i = 0; i < VISEME_COUNT; i++) entry.totals[i] = entry.totals[i]! + mouth[i]!;
+      for (let i = 0; i < VISEME_COUNT; i++) {
+        entry.mouth[i] = entry.mouth[i]! + mouth[i]!;
+        entry.target[i] = entry.target[i]! + target[i]!;
+      }
       classes.set(name, entry);
     }
   }
@@ -51,24 +54,49 @@ export function evaluate(predict: Predict, examples: readonly Example[]): Evalua
     correlation: sums.map((sum) => correlation(sum, windows)),
     meanError: sums.map((sum) => sum[5]! / windows),
     classes: Object.fromEntries(
-      [...classes].map(([name, { count, totals }]) => [name, [...totals].map((x) => x / count)]),
+      [...classes].map(([name, { count, mouth, target }]) => [
+        name,
+        { mouth: mouth.map((x) => x / count), target: target.map((x) => x / count) },
+      ]),
     ),
   };
 }
 
-/** A table of the evaluation. */
+/** A table of the evaluation; classes as mean prediction / mean target. */
 export function describeEvaluation(title: string, evaluation: Evaluation): string {
-  const row = (name: string, values: readonly number[]) =>
-    `  ${name.padEnd(18)}${values.map((value) => value.toFixed(2).padStart(9)).join("")}`;
+  const row = (name: string, values: readonly (number | string)[]) =>
+    `  ${name.padEnd(18)}${values.map((value) => show(value).padStart(11)).join("")}`;
   return [
     `${title} (${evaluation.windows} windows)`,
-    `  ${"".padEnd(18)}${VISEME_NAMES.map((name) => name.padStart(9)).join("")}`,
+    row("", VISEME_NAMES),
     row("correlation", evaluation.correlation),
     row("mean |error|", evaluation.meanError),
-    ...[...Object.keys(CLASSES), "silence"].map((name) =>
-      row(name, evaluation.classes[name] ?? []),
-    ),
+    ...[...Object.keys(CLASSES), "silence"].map((name) => {
+      const { mouth = [], target = [] } = evaluation.classes[name] ?? {};
+      return row(
+        name,
+        mouth.map((value, i) => `${show(value)}/${show(target[i]!)}`),
+      );
+    }),
   ].join("\n");
+}
+
+function show(value: number | string): string {
+  return typeof value === "number" ? value.toFixed(2) : value;
+}
+
+interface ClassSums {
+  count: number;
+  readonly mouth: number[];
+  readonly target: number[];
+}
+
+function newClassSums(): ClassSums {
+  return {
+    count: 0,
+    mouth: new Array<number>(VISEME_COUNT).fill(0),
+    target: new Array<number>(VISEME_COUNT).fill(0),
+  };
 }
 
 function className(letter: string, target: Float32Array): string | null {

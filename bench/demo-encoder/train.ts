@@ -20,7 +20,7 @@ import { quantise, weightsModule } from "./quantise.ts";
 import { Random } from "./random.ts";
 import { speak } from "./speak.ts";
 
-const UTTERANCES_PER_EPOCH = 900;
+const UTTERANCES_PER_EPOCH = 800;
 const NOISES_PER_EPOCH = 90;
 /** Windows overlap by 15 of 16 rows: each epoch sees a random part of them. */
 const SHARE_OF_WINDOWS = 0.4;
@@ -29,7 +29,7 @@ const FIRST_RATE = 2e-3;
 const LAST_RATE = 2e-5;
 const WEIGHT_DECAY = 0.01;
 /** In the order of `VISEME`: a wrong jaw is seen first. */
-const LOSS_WEIGHTS = Float32Array.of(2, 1, 1.2, 1, 0.7, 1.3);
+const LOSS_WEIGHTS = Float32Array.of(2, 1, 1.2, 1, 0.7, 2);
 
 const { values: options } = parseArgs({
   options: {

@@ -26,14 +26,12 @@ export async function runImport(
 ): Promise<void> {
   checkAvatarId(options.id);
   const dataset =
-    kind === "synctalk" ? await readSynctalkDataset(dir) : await readWebcodectestPackage(dir);
-  const found = "modelPath" in dataset ? dataset : { modelPath: null, encoderPath: null };
-  const model = await readModel("--model", options.model ?? found.modelPath, "U-Net");
-  const audioEncoder = await readModel(
-    "--encoder",
-    options.encoder ?? found.encoderPath,
-    "audio encoder",
-  );
+    kind === "synctalk"
+      ? { ...(await readSynctalkDataset(dir)), modelPath: null, encoderPath: null }
+      : await readWebcodectestPackage(dir);
+  const model = await readModel("--model", options.model ?? dataset.modelPath, "U-Net");
+  const encoderPath = options.encoder ?? dataset.encoderPath;
+  const audioEncoder = await readModel("--encoder", encoderPath, "audio encoder");
   checkUnet(model.bytes, model.path);
   checkAudioEncoder(audioEncoder.bytes, audioEncoder.path);
   const staging = await createFolderStaging(resolve(options.root), options.id);
