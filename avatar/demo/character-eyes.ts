@@ -29,8 +29,8 @@ const UPPER_OPEN: Lid = [
 ];
 const UPPER_SHUT: Lid = [
   [-32, 8],
-  [-13, 17],
-  [15, 18],
+  [-13, 19],
+  [17, 20],
   [36, -1],
 ];
 const LOWER: Lid = [

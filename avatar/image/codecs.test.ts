@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { createImageCodecs } from "./codecs.ts";
 import type { ImageError, ImageErrorCode } from "./image-error.ts";
 import type { RgbaImage } from "./types.ts";
@@ -65,11 +65,11 @@ test("pixels are read from where they begin", async () => {
 });
 
 for (const [name, make] of [
-  ["RGB", (s: sharp.Sharp) => s.removeAlpha().png()],
-  ["grey", (s: sharp.Sharp) => s.removeAlpha().greyscale().png()],
-  ["palette", (s: sharp.Sharp) => s.png({ palette: true })],
-  ["16 bit", (s: sharp.Sharp) => s.toColourspace("rgb16").png()],
-  ["interlaced", (s: sharp.Sharp) => s.png({ progressive: true })],
+  ["RGB", (s: Sharp) => s.removeAlpha().png()],
+  ["grey", (s: Sharp) => s.removeAlpha().greyscale().png()],
+  ["palette", (s: Sharp) => s.png({ palette: true })],
+  ["16 bit", (s: Sharp) => s.toColourspace("rgb16").png()],
+  ["interlaced", (s: Sharp) => s.png({ progressive: true })],
 ] as const) {
   test(`reads ${name} PNG`, async () => {
     const file = await make(sharpOf(picture())).toBuffer();

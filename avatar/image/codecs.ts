@@ -7,8 +7,9 @@ import type { RgbaImage } from "./types.ts";
 export interface ImageCodecs {
   /** @throws ImageError when it is neither PNG nor JPEG, too large or damaged */
   decode(file: Uint8Array): Promise<RgbaImage>;
+  /** @throws RangeError when size and data disagree */
   encodePng(image: RgbaImage): Promise<Uint8Array<ArrayBuffer>>;
-  /** Alpha is dropped. */
+  /** Alpha is dropped. @throws RangeError when size and data disagree */
   encodeJpeg(image: RgbaImage, options: JpegOptions): Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -23,9 +24,21 @@ export function createImageCodecs(): ImageCodecs {
       const { format } = readImageHeader(file);
       return format === "png" ? png.decode(file) : jpeg.decode(file);
     },
-    encodePng: (image) => png.encode(image),
-    encodeJpeg: (image, options) => jpeg.encode(image, options),
+    async encodePng(image) {
+      checkSize(image);
+      return png.encode(image);
+    },
+    async encodeJpeg(image, options) {
+      checkSize(image);
+      return jpeg.encode(image, options);
+    },
   };
+}
+
+/** With a wrong size the PNG encoder traps, and the JPEG encoder reads beyond the picture. */
+function checkSize({ width, height, data }: RgbaImage): void {
+  if (width > 0 && height > 0 && data.length === width * height * 4) return;
+  throw new RangeError(`${data.length} bytes are no RGBA picture of ${width}x${height}`);
 }
 
 /** The decoders construct their result with the platform's class; servers have none. */

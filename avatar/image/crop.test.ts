@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cropRgb, rgbaToRgb, rgbToRgba } from "./crop.ts";
+import { cropRgb, rgbaToRgb } from "./crop.ts";
 import type { RgbImage } from "./types.ts";
 
 /** Each value says where it is. */
@@ -22,15 +22,16 @@ test("refuses what leaves the picture", () => {
     [0, -1, 2, 2],
     [3, 0, 2, 2],
     [0, 2, 2, 2],
-    [0, 0, 0, 1],
-    [0, 0, Number.NaN, 1],
   ] as const) {
     assert.throws(() => cropRgb(image, { x, y, width, height }), RangeError);
   }
 });
 
-test("alpha goes and comes", () => {
-  const rgba = rgbToRgba(image);
-  assert.deepEqual([...rgba.data.subarray(0, 8)], [0, 1, 2, 255, 3, 4, 5, 255]);
-  assert.deepEqual(rgbaToRgb(rgba), image);
+test("alpha goes, colours stay", () => {
+  const rgba = { width: 2, height: 1, data: new Uint8ClampedArray([1, 2, 3, 0, 4, 5, 6, 128]) };
+  assert.deepEqual(rgbaToRgb(rgba), {
+    width: 2,
+    height: 1,
+    data: new Uint8Array([1, 2, 3, 4, 5, 6]),
+  });
 });
