@@ -1,6 +1,6 @@
 import { PALETTE } from "./character-palette.ts";
-import { strands } from "./character-strands.ts";
-import { clipped, fill, glow, group, linear, smooth, soft, softStroke } from "./character-svg.ts";
+import { type Curve, strands } from "./character-strands.ts";
+import { clipped, fill, glow, group, linear, smooth, softStroke } from "./character-svg.ts";
 
 const WARM = ["#99532f", "#6a3229", "#52262a", "#b06a42"];
 const MIDDLE = ["#7d3e30", "#4c2228", "#63302a", "#9a563a"];
@@ -89,8 +89,8 @@ export function backHairSvg(sway: number): string {
       from: [
         [740, 300],
         [730, 420],
-        [730 + s, 520],
-        [716 + s, 630],
+        [726 + s, 520],
+        [724 + s, 630],
       ],
       to: [
         [812, 240],
@@ -274,95 +274,70 @@ function rightHair(sway: number): string {
     ],
     false,
   );
+  const outer: Curve = [
+    [680, 94],
+    [856, 50],
+    [806, 330],
+    [866 + s, 628],
+  ];
+  const middle: Curve = [
+    [680, 114],
+    [802, 160],
+    [792, 380],
+    [826 + s, 646],
+  ];
+  const inner: Curve = [
+    [678, 124],
+    [778, 200],
+    [752, 430],
+    [778 + s, 634],
+  ];
+  const wave = { wave: -27, swings: 1.75 };
   return group(
     {},
     paint,
     fill(shape, "url(#rightHair)"),
     strands({
-      from: [
-        [680, 96],
-        [854, 50],
-        [816, 330],
-        [846 + s, 622],
-      ],
-      to: [
-        [680, 116],
-        [800, 170],
-        [800, 380],
-        [806 + s, 640],
-      ],
-      count: 24,
-      width: 14,
+      from: outer,
+      to: middle,
+      count: 26,
+      width: 17,
       colours: COOL,
-      opacity: 0.85,
-      wave: -22,
-      swings: 1.35,
+      opacity: 0.9,
+      ...wave,
       seed: 500,
     }),
     strands({
-      from: [
-        [680, 116],
-        [800, 170],
-        [800, 380],
-        [806 + s, 640],
-      ],
-      to: [
-        [678, 124],
-        [772, 210],
-        [770, 430],
-        [766 + s, 620],
-      ],
+      from: middle,
+      to: inner,
       count: 24,
-      width: 13,
+      width: 16,
       colours: MIDDLE,
-      opacity: 0.85,
-      wave: -22,
-      swings: 1.35,
+      opacity: 0.9,
+      ...wave,
       seed: 600,
     }),
     strands({
-      from: [
-        [680, 112],
-        [820, 140],
-        [800, 360],
-        [816 + s, 610],
-      ],
-      to: [
-        [678, 124],
-        [776, 210],
-        [776, 430],
-        [772 + s, 600],
-      ],
+      from: middle,
+      to: inner,
       count: 9,
-      width: 6,
+      width: 7,
       colours: ["#a65f3e", "#8d4a34"],
       opacity: 0.8,
-      wave: -22,
-      swings: 1.35,
+      ...wave,
       seed: 630,
     }),
     strands({
-      from: [
-        [682, 94],
-        [858, 44],
-        [816, 330],
-        [848 + s, 600],
-      ],
-      to: [
-        [682, 92],
-        [850, 52],
-        [812, 330],
-        [840 + s, 610],
-      ],
-      count: 3,
-      width: 3,
-      colours: ["#7d4a54", "#55303a"],
-      opacity: 0.9,
-      wave: -22,
-      swings: 1.35,
+      from: outer,
+      to: middle,
+      count: 7,
+      width: 5,
+      colours: ["#9a5650", "#7d4a54"],
+      opacity: 0.7,
+      ...wave,
       seed: 640,
     }),
-    softStroke(rim, PALETTE.rim, 0.4, 7),
+    softStroke(rim, PALETTE.rim, 0.3, 7),
   );
 }
 
@@ -373,22 +348,5 @@ function gloss(): string {
     glow("gloss", [540, 146], [96, 30], PALETTE.hairGlint, 0.5, -40),
     glow("glossSide", [478, 240], [14, 66], PALETTE.hairGlint, 0.36, 5),
     glow("glossRight", [752, 158], [58, 18], "#d98f70", 0.34, 50),
-  );
-}
-
-/** What the right side's hair throws on the cheek. */
-export function hairShadowSvg(): string {
-  return soft(
-    smooth([
-      [700, 160],
-      [760, 240],
-      [772, 330],
-      [768, 430],
-      [800, 430],
-      [800, 160],
-    ]),
-    "#5a2018",
-    0.4,
-    8,
   );
 }

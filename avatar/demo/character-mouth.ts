@@ -35,7 +35,7 @@ function upperThickness(t: number): number {
 }
 
 function lowerThickness(t: number): number {
-  return 14.6 * Math.max(0, 1 - (t / 0.93) ** 2) ** 1.15;
+  return 14.2 * Math.max(0, 1 - Math.abs(t / 0.95) ** 2.3) ** 0.95;
 }
 
 function sample(offset: (t: number) => number): Point[] {

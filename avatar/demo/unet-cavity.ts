@@ -37,7 +37,7 @@ export function paintCavity(graph: GraphBuilder, mouth: OpenedMouth, shape: Mout
   let paint = colour(graph, "#7a1f2b").mix(colour(graph, "#2a0710"), depth.smoothRamp(0, 0.75));
 
   // The tongue lies behind the lower lip and comes up with the voice's vowels.
-  const height = shape.open.mul(11).add(3.5);
+  const height = shape.open.mul(11).sub(shape.round.mul(3)).add(3.5);
   const hump = uu.mul(1 / 27 ** 2).add(v.sub(floor).sub(1.5).div(height).square());
   const tongue = colour(graph, "#b8444f").mix(
     colour(graph, "#e57f80"),
@@ -58,10 +58,14 @@ export function paintCavity(graph: GraphBuilder, mouth: OpenedMouth, shape: Mout
     .add(0.5);
   const line = between.square().square().square().square();
   const shadow = fromUpper
-    .mul(1 / 6)
+    .mul(1 / 5)
     .clip()
-    .mul(0.58)
-    .add(0.42);
+    .mul(0.5)
+    .add(0.5);
+
+  // A narrow gap stays dark unless teeth are meant to be seen.
+  const seen = shape.teeth.add(gap.mul(0.13).sub(0.4)).clip();
+  const teethSeen = shape.round.mul(-0.75).add(1).mul(seen);
 
   const lowerTop = floor
     .sub(2.6)
@@ -69,13 +73,17 @@ export function paintCavity(graph: GraphBuilder, mouth: OpenedMouth, shape: Mout
     .add(uu.mul(0.0022))
     .add(line.mul(0.5));
   const lowerTeeth = colour(graph, "#eadfd8").mul(line.mul(-0.12).add(1));
-  paint = paint.mix(lowerTeeth, edge(v.sub(lowerTop)).mul(uu.ramp(32 ** 2, 24 ** 2)));
+  paint = paint.mix(
+    lowerTeeth,
+    edge(v.sub(lowerTop))
+      .mul(uu.ramp(32 ** 2, 24 ** 2))
+      .mul(teethSeen),
+  );
 
-  const upperEnd = uu.mul(-0.0052).add(UPPER_TEETH).sub(line.mul(0.9));
+  const upperEnd = uu.mul(-0.0052).add(UPPER_TEETH).sub(line.mul(0.9)).sub(shape.round.mul(4));
   const upperTeeth = colour(graph, "#fffaf4").mul(
     line.mul(-0.1).add(1).mul(uu.mul(-0.00022).add(1)),
   );
-  const teethSeen = shape.round.mul(-0.55).add(1);
   paint = paint.mix(
     upperTeeth,
     edge(upperEnd.sub(v))

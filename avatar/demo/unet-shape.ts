@@ -23,6 +23,8 @@ export interface MouthShape {
   readonly gapWidth: Field;
   /** 0 a lens with sharp corners .. 1 an ellipse */
   readonly roundness: Field;
+  /** How far the smile's corners sink. */
+  readonly settle: Field;
   /** 0..1 */
   readonly open: Field;
   readonly round: Field;
@@ -45,12 +47,13 @@ export function mouthShape(graph: GraphBuilder, audio: Value): MouthShape {
   const parted = pressed.mul(0.92).from(1);
   const narrow = round.mul(0.62).add(open.mul(0.07)).sub(spread.mul(0.12));
   return {
-    rise: open.mul(4.2).add(round.mul(2.2)).add(teeth.mul(3.2)).mul(parted),
-    drop: open.mul(spread.mul(-8).add(31)).add(round.mul(4.5)).add(teeth.mul(5.5)).mul(parted),
+    rise: open.mul(4.2).add(round.mul(2.2)).add(teeth.mul(3.6)).mul(parted),
+    drop: open.mul(spread.mul(-8).add(31)).add(round.mul(5.5)).add(teeth.mul(6)).mul(parted),
     squeeze: narrow.mul(parted).sub(pressed.mul(0.05)),
     press: pressed.mul(0.95).sub(round.mul(0.24)),
-    gapWidth: round.mul(-0.3).add(0.97),
-    roundness: round.mul(0.45).add(open.mul(0.4)).clip(0, 0.9),
+    gapWidth: round.mul(-0.16).add(0.97),
+    roundness: round.mul(0.6).add(open.mul(0.75)).clip(0, 0.95),
+    settle: round.mul(11).add(open.mul(3.2)).mul(parted),
     open,
     round,
     teeth,

@@ -19,7 +19,7 @@ const FADE = 26;
 export interface OpenedMouth {
   /** float32 [n,3,h,w] of MOVING */
   readonly picture: Field;
-  /** Along the mouth's axes from its centre, in frame pixels, [n,1,h,w]. */
+  /** Along the mouth's axes from its centre, less what the corners sank, in frame pixels, [n,1,h,w]. */
   readonly across: Field;
   readonly down: Field;
   /** The edges of the upper and the lower lip, as `down`. */
@@ -46,20 +46,24 @@ export function openMouth(
     .sub(place.y)
     .mul(1 / CROP_SCALE);
   const across = x.mul(place.cos).add(y.mul(place.sin));
-  const down = y.mul(place.cos).sub(x.mul(place.sin));
+  const straight = y.mul(place.cos).sub(x.mul(place.sin));
 
   // Sideways: lips and what is near them come together for "o", part for "e".
   const reach = shape.drop.mul(0.6).add(36);
   const spot = across
     .mul(1 / 56)
     .square()
-    .add(down.sub(shape.drop.mul(0.5)).div(reach).square())
+    .add(straight.sub(shape.drop.mul(0.5)).div(reach).square())
     .decay();
   const du = across.mul(spot).mul(shape.squeeze);
   const t = across.add(du).mul(1 / MOUTH.halfWidth);
 
-  // Where lips part: outside the gap both edges are the seam.
+  // A smile does not say "o": its corners sink. All below is on top of that.
   const tt = t.square();
+  const settled = tt.mul(spot).mul(shape.settle);
+  const down = straight.sub(settled);
+
+  // Where lips part: outside the gap both edges are the seam.
   const seam = tt.mul(MOUTH.seam[2]).add(MOUTH.seam[1]).mul(tt).add(MOUTH.seam[0]);
   const lens = tt.div(shape.gapWidth.square()).from(1).atLeast(0);
   const profile = lens.mix(lens.add(0.002).sqrt().sub(Math.sqrt(0.002)), shape.roundness);
@@ -105,7 +109,7 @@ export function openMouth(
       .mul(shape.press)
       .mul(lens.sqrt()),
   );
-  const picture = sample(graph, reference, place, du, dv);
+  const picture = sample(graph, reference, place, du, dv.sub(settled));
   return { picture, across, down, upperEdge, lowerEdge };
 }
 

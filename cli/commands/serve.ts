@@ -5,7 +5,6 @@ import { startNodeEdge } from "../../edge/runtime/node.ts";
 import { startCore } from "../../gpu-core/main.ts";
 import { CommandError } from "../command-error.ts";
 import { readConfigFile } from "../config-file.ts";
-import { ensureDemoAvatar } from "../demo-avatar.ts";
 import { createProcessLogger } from "../log.ts";
 import { runUntilStopped } from "../stop-signals.ts";
 import { coreConfigFrom } from "./core.ts";
@@ -34,6 +33,8 @@ export async function runServe(options: { config?: string }): Promise<void> {
     },
   });
   const logger = createProcessLogger(coreConfig.log_level);
+  // Only here: the other commands need no drawing.
+  const { ensureDemoAvatar } = await import("../demo-avatar.ts");
   await ensureDemoAvatar(coreConfig.models_root);
 
   const core = await startCore(coreConfig, logger.with({ part: "core" }));

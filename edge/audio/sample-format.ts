@@ -23,7 +23,7 @@ export function checkSampleFormat(format: SampleFormat): SampleFormat {
       `a sample rate of ${rate} Hz cannot be used: send ${RATES.lowest} to ${RATES.highest} Hz, best 16000`,
     );
   }
-  if (channels < 1 || channels > MAX_CHANNELS) {
+  if (!Number.isInteger(channels) || channels < 1 || channels > MAX_CHANNELS) {
     throw new AudioError("bad_header", `${channels} channels cannot be mixed: send mono or stereo`);
   }
   const known = encoding === "int" ? [8, 16, 24, 32] : [32, 64];
