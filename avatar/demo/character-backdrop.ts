@@ -128,7 +128,7 @@ export function backdropSvg(): string {
         fill("M200 546h90v14h-90z", "#6a3c2c"),
       ),
       group(
-        { filter: "url(#near)" },
+        { filter: "url(#near)", style: "mix-blend-mode:screen" },
         ...bokeh.map(
           ([x, y, r, colour, opacity]) =>
             disc([x, y], r, colour, opacity) + disc([x, y], r * 0.9, colour, opacity * 0.4),

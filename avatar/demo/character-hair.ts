@@ -1,6 +1,6 @@
 import { PALETTE } from "./character-palette.ts";
 import { type Curve, strands } from "./character-strands.ts";
-import { clipped, fill, glow, group, linear, smooth, softStroke } from "./character-svg.ts";
+import { clipped, fill, glow, group, linear, smooth } from "./character-svg.ts";
 
 const WARM = ["#99532f", "#6a3229", "#52262a", "#b06a42"];
 const MIDDLE = ["#7d3e30", "#4c2228", "#63302a", "#9a563a"];
@@ -264,35 +264,25 @@ function rightHair(sway: number): string {
       [1, "#3c1b28"],
     ],
   );
-  const rim = smooth(
-    [
-      [762, 112],
-      [796, 142],
-      [818, 196],
-      [828, 260],
-      [830, 320],
-    ],
-    false,
-  );
   const outer: Curve = [
     [680, 94],
     [856, 50],
     [806, 330],
-    [866 + s, 628],
+    [850 + s, 616],
   ];
   const middle: Curve = [
     [680, 114],
     [802, 160],
     [792, 380],
-    [826 + s, 646],
+    [822 + s, 644],
   ];
   const inner: Curve = [
     [678, 124],
-    [778, 200],
-    [752, 430],
-    [778 + s, 634],
+    [784, 200],
+    [758, 430],
+    [782 + s, 624],
   ];
-  const wave = { wave: -27, swings: 1.75 };
+  const wave = { wave: -24, swings: 1.3 };
   return group(
     {},
     paint,
@@ -337,7 +327,26 @@ function rightHair(sway: number): string {
       ...wave,
       seed: 640,
     }),
-    softStroke(rim, PALETTE.rim, 0.3, 7),
+    strands({
+      from: [
+        [700, 84],
+        [846, 66],
+        [822, 300],
+        [852 + s, 560],
+      ],
+      to: [
+        [700, 88],
+        [838, 70],
+        [814, 300],
+        [846 + s, 580],
+      ],
+      count: 4,
+      width: 4,
+      colours: [PALETTE.rim],
+      opacity: 0.2,
+      ...wave,
+      seed: 650,
+    }),
   );
 }
 

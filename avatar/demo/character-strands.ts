@@ -28,7 +28,7 @@ export function strands(family: Strands): string {
   for (let i = 0; i < count; i++) {
     const [r0, r1, r2] = [noise(seed + 3 * i), noise(seed + 3 * i + 1), noise(seed + 3 * i + 2)];
     const share = Math.min(1, Math.max(0, (i + 0.9 * r0) / count));
-    const phase = 0.35 * share + 0.05 * r1;
+    const phase = 0.13 * share + 0.05 * r1;
     const thick = width * (0.45 + 0.9 * r1);
     const curve = between(from, to, share);
     paths[Math.floor(r2 * colours.length)] += strand(curve, thick, { wave, swings, phase });

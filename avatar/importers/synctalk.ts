@@ -17,34 +17,49 @@ export interface FrameDataset {
 
 /**
  * A SyncTalk_2D dataset folder: `full_body_img/{n}.jpg` and
- * `landmarks/{n}.lms`, counted from 0.
+ * `landmarks/{n}.lms`, which belong together by their number.
  * @throws AvatarError `invalid_source` naming the file
  */
 export async function readSynctalkDataset(dir: string): Promise<FrameDataset> {
-  return readFrameFolder(join(dir, "full_body_img"), async (n) => {
-    const path = join(dir, "landmarks", `${n}.lms`);
+  const landmarks = join(dir, "landmarks");
+  const dataset = await readFrameFolder(join(dir, "full_body_img"), async (_, number) => {
+    const path = join(landmarks, `${number}.lms`);
     return rectangleFromLandmarks(parseLandmarks(await readText(path), path), path);
   });
+  const names = await readdir(landmarks).catch(() => []);
+  const count = names.filter((name) => name.endsWith(".lms")).length;
+  // Fewer are told with the frame that has none.
+  if (count <= dataset.frameCount) return dataset;
+  throw new AvatarError(
+    "invalid_source",
+    `${landmarks} has ${count} files for ${dataset.frameCount} frames: frames are missing`,
+  );
 }
 
-/** Frames `{n}.jpg` or `.png` of a folder, each with its mouth's rectangle. */
+/** Where the mouth is in frame `n` of a folder, counted from 0, which has `number` in its name. */
+export type RectangleOf = (n: number, number: number) => Promise<Rectangle>;
+
+/**
+ * Frames of a folder, each with its mouth's rectangle: `{number}.jpg` or
+ * `frame_{number}.jpg`, or .png, zeros before the number allowed.
+ */
 export async function readFrameFolder(
   folder: string,
-  rectangleOf: (n: number) => Promise<Rectangle>,
+  rectangleOf: RectangleOf,
 ): Promise<FrameDataset> {
   const files = await listNumbered(folder);
-  const extension = files[0]!.endsWith(".png") ? "png" : "jpg";
+  const extension = /\.png$/i.test(files[0]!.name) ? "png" : "jpg";
   return {
     frameCount: files.length,
     extension,
     async *frames() {
       const codecs = createImageCodecs();
-      for (const [n, name] of files.entries()) {
+      for (const [n, { name, number }] of files.entries()) {
         const path = join(folder, name);
         const file = await readFile(path);
         try {
           const image = rgbaToRgb(await codecs.decode(file));
-          yield { file, image, rectangle: await rectangleOf(n) };
+          yield { file, image, rectangle: await rectangleOf(n, number) };
         } catch (cause) {
           if (!(cause instanceof ImageError)) throw cause;
           throw new AvatarError("invalid_source", `${path}: ${cause.message}`, { cause });
@@ -55,7 +70,7 @@ export async function readFrameFolder(
 }
 
 /** Files `0.jpg`, `1.jpg`, ... of one kind, without a gap. */
-async function listNumbered(folder: string): Promise<string[]> {
+async function listNumbered(folder: string): Promise<{ name: string; number: number }[]> {
   let names: string[];
   try {
     names = await readdir(folder);
@@ -63,7 +78,7 @@ async function listNumbered(folder: string): Promise<string[]> {
     throw new AvatarError("invalid_source", `there is no folder ${folder}`, { cause });
   }
   const numbered = names
-    .map((name) => ({ name, match: /^0*([0-9]+)\.(png|jpg|jpeg)$/i.exec(name) }))
+    .map((name) => ({ name, match: /^(?:frame_)?0*([0-9]+)\.(png|jpg|jpeg)$/i.exec(name) }))
     .filter(({ match }) => match)
     .map(({ name, match }) => ({ name, number: Number(match![1]), kind: match![2]!.toLowerCase() }))
     .sort((a, b) => a.number - b.number);
@@ -83,7 +98,7 @@ async function listNumbered(folder: string): Promise<string[]> {
       );
     }
   }
-  return numbered.map(({ name }) => name);
+  return numbered;
 }
 
 export async function readText(path: string): Promise<string> {

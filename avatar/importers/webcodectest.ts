@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { AvatarError } from "../avatar-error.ts";
@@ -10,7 +10,13 @@ import { readVideoFrames } from "./video-frames.ts";
 const FRAME_FOLDERS = ["full_body_img", "frames"];
 const VIDEO = "full_body_video.mp4";
 const RECTANGLE_FILES = ["crop_rects.json", "cache/crop_rectangles.json"];
-const UNETS = ["models/generator.onnx", "models/model_best.onnx", "model_best.onnx", "model.onnx"];
+const UNETS = [
+  "checkpoint/model_best.onnx",
+  "models/generator.onnx",
+  "models/model_best.onnx",
+  "model_best.onnx",
+  "model.onnx",
+];
 const ENCODERS = ["models/audio_encoder.onnx", "audio_encoder.onnx"];
 
 /** `[x1, y1, x2, y2]`, bare or under `rect`, or the four by name. */
@@ -28,11 +34,18 @@ const rectangleSchema = z
     return "rect" in value ? truncated(...value.rect) : truncated(...value);
   });
 
-/** By frame index, as a list or as a dictionary. */
-const rectanglesSchema = z.union([
+/** By frame index, as a list or as a dictionary, bare or under `rects`. */
+const rectanglesByFrame = z.union([
   z.array(rectangleSchema),
   z.record(z.string().regex(/^[0-9]+$/), rectangleSchema),
 ]);
+const rectanglesSchema = z.union([
+  rectanglesByFrame,
+  z.object({ rects: rectanglesByFrame }).transform(({ rects }) => rects),
+]);
+
+/** What of `package_info.json` matters here. */
+const packageInfoSchema = z.object({ onnx: z.object({ file: z.string() }).optional() });
 
 /** A package's frames, and its models where they lie at a known place. */
 export interface WebcodectestPackage extends FrameDataset {
@@ -47,10 +60,16 @@ export interface WebcodectestPackage extends FrameDataset {
  * @throws AvatarError `invalid_source` naming the file
  */
 export async function readWebcodectestPackage(dir: string): Promise<WebcodectestPackage> {
-  // Its content is not needed; without it this is some other folder.
-  await readText(join(dir, "package_info.json"));
+  const info = parsePackageInfo(
+    await readText(join(dir, "package_info.json")),
+    join(dir, "package_info.json"),
+  );
   const rectangleOf = await readRectangles(dir);
-  const folder = firstOf(dir, FRAME_FOLDERS);
+  // Servers of this layout make an empty folder and fill it from the video.
+  const folder = firstOf(
+    dir,
+    FRAME_FOLDERS.filter((name) => hasFiles(join(dir, name))),
+  );
   const video = join(dir, VIDEO);
   if (folder === null && !existsSync(video)) {
     throw new AvatarError(
@@ -62,7 +81,10 @@ export async function readWebcodectestPackage(dir: string): Promise<Webcodectest
     folder === null
       ? await readVideoFrames(video, rectangleOf)
       : await readFrameFolder(folder, rectangleOf);
-  return { ...dataset, modelPath: firstOf(dir, UNETS), encoderPath: firstOf(dir, ENCODERS) };
+  // The path in package_info.json may have been written on Windows.
+  const named = info.onnx?.file.replaceAll("\\", "/");
+  const unets = named === undefined ? UNETS : [named, ...UNETS];
+  return { ...dataset, modelPath: firstOf(dir, unets), encoderPath: firstOf(dir, ENCODERS) };
 }
 
 async function readRectangles(dir: string): Promise<(n: number) => Promise<Rectangle>> {
@@ -85,18 +107,30 @@ function parseRectangles(
   json: string,
   path: string,
 ): Readonly<Record<number, Rectangle | undefined>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (cause) {
-    throw new AvatarError("invalid_source", `${path} is not JSON`, { cause });
-  }
-  const result = rectanglesSchema.safeParse(value);
+  const result = rectanglesSchema.safeParse(parseJson(json, path));
   if (result.success) return result.data;
   throw new AvatarError(
     "invalid_source",
     `${path}: expected a rectangle [x1, y1, x2, y2] for each frame index`,
   );
+}
+
+function parsePackageInfo(json: string, path: string): z.infer<typeof packageInfoSchema> {
+  const result = packageInfoSchema.safeParse(parseJson(json, path));
+  if (result.success) return result.data;
+  throw new AvatarError("invalid_source", `${path}: onnx.file is not the path of a model`);
+}
+
+function parseJson(json: string, path: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new AvatarError("invalid_source", `${path} is not JSON`, { cause });
+  }
+}
+
+function hasFiles(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).length > 0;
 }
 
 function truncated(x1: number, y1: number, x2: number, y2: number): Rectangle {
