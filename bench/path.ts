@@ -5,7 +5,6 @@ import { fileURLToPath } from "node:url";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { readAvatar } from "../avatar/catalogue.ts";
 import { readDemoSource } from "../avatar/demo/demo-source.ts";
-import { createImageCodecs } from "../avatar/image/codecs.ts";
 import { silentLogger } from "../avatar/logger.ts";
 import { createFolderStaging, createFolderStore } from "../avatar/runtime/folder-store.ts";
 import { writeAvatar } from "../avatar/writer.ts";
@@ -14,6 +13,7 @@ import { BackgroundFrames } from "../edge/background/background-frames.ts";
 import { Compositor } from "../edge/compositor/compositor.ts";
 import { createConnectCoreClient } from "../edge/core/connect-core-client.ts";
 import type { CoreTimes } from "../edge/core/core-client.ts";
+import { createCodecPool } from "../edge/runtime/codec-pool.ts";
 import { streamMouths } from "../edge/speak/mouth-stream.ts";
 import { Speaker } from "../edge/speak/speaker.ts";
 import { cutSpeechWindows } from "../edge/speak/speech-windows.ts";
@@ -61,6 +61,7 @@ async function measure(root: string, id: "demo" | "full") {
   );
   const bare = await bareLoop(root, id, threads);
   const running = await startCore(config, silentLogger);
+  const codecs = createCodecPool(threads);
   const sessionManager = new Http2SessionManager(running.url);
   try {
     const transport = createGrpcTransport({
@@ -74,7 +75,6 @@ async function measure(root: string, id: "demo" | "full") {
     const signal = new AbortController().signal;
     const options = { signal, requestId: "bench" };
     const speech = async () => readSpeech(SPEECH_SECONDS[id]);
-    const codecs = createImageCodecs();
     const backgrounds = new BackgroundFrames(store, codecs, DECODED_FRAMES_BYTES);
     const speaker = new Speaker({
       core,
@@ -133,6 +133,7 @@ async function measure(root: string, id: "demo" | "full") {
     };
   } finally {
     sessionManager.abort();
+    await codecs.stop();
     await running.stop();
   }
 }

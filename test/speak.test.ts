@@ -138,6 +138,7 @@ describe("speak, through core and edge", () => {
     assert.deepEqual(image.data, tinyFrame(2).data);
     const jpeg = await fetch(`${base}/frames/2.jpg`);
     assert.equal(jpeg.headers.get("content-type"), "image/jpeg");
+    assert.equal((await readParts(await speak("", wavFile(tone(1))))).length, frameCount(1));
     const again = await fetch(`${base}/frames/2.jpg`, {
       headers: { "if-none-match": jpeg.headers.get("etag")! },
     });

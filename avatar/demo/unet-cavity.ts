@@ -80,7 +80,7 @@ export function paintCavity(graph: GraphBuilder, mouth: OpenedMouth, shape: Mout
       .mul(teethSeen),
   );
 
-  const upperEnd = uu.mul(-0.0052).add(UPPER_TEETH).sub(line.mul(0.9)).sub(shape.round.mul(4));
+  const upperEnd = uu.mul(-0.0052).add(UPPER_TEETH).sub(line.mul(0.9)).sub(shape.round.mul(6));
   const upperTeeth = colour(graph, "#fffaf4").mul(
     line.mul(-0.1).add(1).mul(uu.mul(-0.00022).add(1)),
   );

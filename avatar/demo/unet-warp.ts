@@ -11,7 +11,7 @@ export const CROP_SIDE = 320;
 export const CROP_SCALE = 328 / 220;
 
 /** The part of the crop that moves; all else is the reference. Inside the mask. */
-export const MOVING: Block = { left: 24, top: 44, right: 296, bottom: 304 };
+export const MOVING: Block = { left: 8, top: 48, right: 312, bottom: 304 };
 /** Pixels over which the motion fades towards the border of that part. */
 const FADE = 26;
 
@@ -77,11 +77,11 @@ export function openMouth(
     .square()
     .decay();
   const chin = across
-    .mul(1 / 88)
+    .mul(1 / 78)
     .square()
     .decay()
     .mul(down.smoothRamp(126, 78))
-    .mul(0.5);
+    .mul(0.48);
   const isBelow = down.sub(seam).mul(2).clip();
   const lowered = shape.drop.mul(chin.mix(profile, atLip)).mul(isBelow);
   const above = upperEdge.sub(down).atLeast(0);

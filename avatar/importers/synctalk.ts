@@ -13,6 +13,8 @@ export interface FrameDataset {
   readonly frameCount: number;
   readonly extension: "png" | "jpg";
   frames(): AsyncIterable<SourceFrame>;
+  /** Removes what was made to read them. */
+  close(): Promise<void>;
 }
 
 /**
@@ -52,6 +54,7 @@ export async function readFrameFolder(
   return {
     frameCount: files.length,
     extension,
+    close: async () => {},
     async *frames() {
       const codecs = createImageCodecs();
       for (const [n, { name, number }] of files.entries()) {

@@ -13,7 +13,7 @@ const MAX_MESSAGE_CHARS = 2000;
 
 /**
  * The frames of a video, decoded to PNG by ffmpeg, which has to be installed.
- * The files are gone when the frames have been read.
+ * The files lie in a temporary folder until `close`.
  * @throws AvatarError `invalid_source` when ffmpeg is missing or fails
  */
 export async function readVideoFrames(
@@ -26,13 +26,7 @@ export async function readVideoFrames(
     const dataset = await readFrameFolder(folder, rectangleOf);
     return {
       ...dataset,
-      async *frames() {
-        try {
-          yield* dataset.frames();
-        } finally {
-          await rm(folder, { recursive: true, force: true });
-        }
-      },
+      close: () => rm(folder, { recursive: true, force: true }),
     };
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
@@ -53,6 +47,10 @@ function decodeVideo(video: string, folder: string): Promise<void> {
       message = (message + chunk.toString()).slice(-MAX_MESSAGE_CHARS);
     });
     ffmpeg.on("error", (cause) => {
+      if (cause.name === "AbortError") {
+        reject(new AvatarError("invalid_source", `ffmpeg took too long over ${video}`, { cause }));
+        return;
+      }
       const advice = `install ffmpeg, or decode the frames yourself: ffmpeg -i ${video} full_body_img/%d.png`;
       reject(
         new AvatarError(

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { checkAvatarId } from "../../avatar/avatar-id.ts";
-import { readSynctalkDataset } from "../../avatar/importers/synctalk.ts";
+import { type FrameDataset, readSynctalkDataset } from "../../avatar/importers/synctalk.ts";
 import { readWebcodectestPackage } from "../../avatar/importers/webcodectest.ts";
 import { checkAudioEncoder, checkUnet } from "../../avatar/onnx/check-model.ts";
 import { createFolderStaging } from "../../avatar/runtime/folder-store.ts";
@@ -29,6 +29,21 @@ export async function runImport(
     kind === "synctalk"
       ? { ...(await readSynctalkDataset(dir)), modelPath: null, encoderPath: null }
       : await readWebcodectestPackage(dir);
+  try {
+    const version = await writeDataset(dataset, options);
+    printResult(options, version, dataset.frameCount);
+  } finally {
+    await dataset.close();
+  }
+}
+
+/** What a dataset gives: its frames, and its models where they lie at a known place. */
+interface Dataset extends FrameDataset {
+  readonly modelPath: string | null;
+  readonly encoderPath: string | null;
+}
+
+async function writeDataset(dataset: Dataset, options: ImportOptions): Promise<string> {
   const model = await readModel("--model", options.model ?? dataset.modelPath, "U-Net");
   const encoderPath = options.encoder ?? dataset.encoderPath;
   const audioEncoder = await readModel("--encoder", encoderPath, "audio encoder");
@@ -45,14 +60,15 @@ export async function runImport(
     model: model.bytes,
     audioEncoder: audioEncoder.bytes,
   };
-  const version = await writeAvatar(source, staging, ({ done, total }) =>
-    progress.update(done, total),
-  );
-  const result = { id: options.id, version, frames: dataset.frameCount };
+  return writeAvatar(source, staging, ({ done, total }) => progress.update(done, total));
+}
+
+function printResult(options: ImportOptions, version: string, frames: number): void {
+  const { id } = options;
   process.stdout.write(
     options.json
-      ? `${JSON.stringify(result)}\n`
-      : `avatar ${options.id}: ${dataset.frameCount} frames, version ${version}\n`,
+      ? `${JSON.stringify({ id, version, frames })}\n`
+      : `avatar ${id}: ${frames} frames, version ${version}\n`,
   );
 }
 

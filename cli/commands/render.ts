@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { readAvatar } from "../../avatar/catalogue.ts";
-import { createImageCodecs } from "../../avatar/image/codecs.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { frameCount } from "../../avatar/speech-timing.ts";
 import { AudioError } from "../../edge/audio/audio-error.ts";
@@ -13,6 +13,7 @@ import { Compositor } from "../../edge/compositor/compositor.ts";
 import { megabytes, parseEdgeConfig } from "../../edge/config.ts";
 import { createConnectCoreClient } from "../../edge/core/connect-core-client.ts";
 import { CoreCallError } from "../../edge/core/core-client.ts";
+import { createCodecPool } from "../../edge/runtime/codec-pool.ts";
 import { Speaker } from "../../edge/speak/speaker.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
@@ -66,7 +67,7 @@ async function renderFrames(
 ): Promise<number> {
   const { cache, core } = parseEdgeConfig({}, "render");
   const store = createFolderStore(root);
-  const codecs = createImageCodecs();
+  const codecs = createCodecPool(availableParallelism());
   const sessionManager = new Http2SessionManager(coreUrl);
   const transport = createGrpcTransport({
     baseUrl: coreUrl,
@@ -108,6 +109,7 @@ async function renderFrames(
     progress.update(++frames, Math.max(frames, frameCount(samples)));
   }
   sessionManager.abort();
+  await codecs.stop();
   return frames;
 }
 

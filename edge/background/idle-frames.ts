@@ -28,7 +28,9 @@ export class IdleFrames {
         const published = avatar.manifest.frames?.extension === "jpg" ? "jpeg" : "png";
         // The published file, as it is, is the best there can be.
         if (published === format) return backgrounds.file(avatar, index);
-        const image = await backgrounds.get(avatar, index);
+        const shared = await backgrounds.get(avatar, index);
+        // Codecs in threads take the pixels away.
+        const image = { ...shared, data: shared.data.slice() };
         return format === "png"
           ? codecs.encodePng(image)
           : codecs.encodeJpeg(image, { quality: jpegQuality });

@@ -1,4 +1,5 @@
 import { AvatarError, type AvatarErrorCode } from "../../avatar/avatar-error.ts";
+import { ImageError } from "../../avatar/image/image-error.ts";
 import { AudioError } from "../audio/audio-error.ts";
 import { CoreCallError, type CoreCallErrorCode } from "../core/core-client.ts";
 import { RequestError } from "./request-error.ts";
@@ -81,6 +82,9 @@ function describe(error: unknown): { status: number; detail: string; retryAfterS
     return { status: audioStatus(error.code), detail: error.message };
   }
   if (error instanceof AvatarError) return withRetry(AVATAR_STATUS[error.code], error.message);
+  if (error instanceof ImageError) {
+    return { status: 500, detail: `a published frame cannot be read: ${error.message}` };
+  }
   if (error instanceof CoreCallError) return withRetry(CORE_STATUS[error.code], error.message);
   return { status: 500, detail: "an error on our side: the log has more under this request id" };
 }

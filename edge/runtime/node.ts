@@ -1,13 +1,14 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { availableParallelism } from "node:os";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { serve } from "@hono/node-server";
-import { createImageCodecs } from "../../avatar/image/codecs.ts";
 import type { Logger } from "../../avatar/logger.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { createApp } from "../app.ts";
 import type { EdgeConfig } from "../config.ts";
 import { createConnectCoreClient } from "../core/connect-core-client.ts";
+import { createCodecPool } from "./codec-pool.ts";
 import { createFolderAssets } from "./folder-assets.ts";
 
 /** Requests under way get so long when the edge stops. */
@@ -34,11 +35,12 @@ export async function startNodeEdge(
     acceptCompression: [],
     sessionManager,
   });
+  const codecs = createCodecPool(availableParallelism());
   const app = createApp({
     config,
     store: createFolderStore(config.avatars_root),
     core: createConnectCoreClient(transport, config.core.timeout_s * 1000),
-    codecs: createImageCodecs(),
+    codecs,
     assets: assetsRoot === null ? null : createFolderAssets(assetsRoot),
     logger,
     now: () => performance.now(),
@@ -58,6 +60,7 @@ export async function startNodeEdge(
       await closed;
       clearTimeout(cut);
       sessionManager.abort();
+      await codecs.stop();
     },
   };
 }

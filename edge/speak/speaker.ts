@@ -68,7 +68,7 @@ export class Speaker {
    * @throws RequestError 429, CoreCallError, AvatarError and what `speech` throws
    */
   async *speak(request: SpeakRequest): AsyncGenerator<SpokenFrame> {
-    const { maxSpeaking, core } = this.#options;
+    const { maxSpeaking, core, codecs } = this.#options;
     if (this.#speaking >= maxSpeaking) {
       throw new RequestError(
         429,
@@ -80,10 +80,17 @@ export class Speaker {
     try {
       const { avatar, start } = request;
       const windows = cutSpeechWindows(request.speech);
+      // While one frame is coded the next may be, where there are threads for it.
+      const coding: Promise<SpokenFrame>[] = [];
       for await (const mouth of streamMouths(core, avatar.summary, windows, start, request)) {
-        yield await this.#compose(request, mouth);
+        const frame = this.#compose(request, mouth);
+        // It may fail before its turn comes.
+        frame.catch(() => {});
+        coding.push(frame);
         this.#readAhead(avatar, start + mouth.frame + 1);
+        if (coding.length >= codecs.parallel) yield await coding.shift()!;
       }
+      while (coding.length > 0) yield await coding.shift()!;
     } finally {
       this.#speaking--;
     }
