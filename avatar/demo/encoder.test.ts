@@ -66,7 +66,8 @@ test("all features are bounded, and those of other sounds differ", async () => {
   const a = await features(windowOf(first.mel));
   const b = await features(windowOf(second.mel));
   assert.equal(a.length, FEATURE_SIZE);
-  assert.ok(a.every((value) => value >= -1 && value <= 1));
+  // onnxruntime's tanh may end one float32 step above 1.
+  assert.ok(a.every((value) => Math.abs(value) <= 1 + 1e-6));
   assert.ok(a.filter((value, i) => Math.abs(value - b[i]!) > 1e-3).length > FEATURE_SIZE / 2);
 });
 
