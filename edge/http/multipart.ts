@@ -4,37 +4,47 @@ export interface Part {
   readonly body: Uint8Array;
 }
 
+export interface MultipartOptions {
+  readonly boundary: string;
+  /** What to tell the reader when the parts fail midway: the status has been sent by then. */
+  readonly lastPart: (error: unknown) => Part;
+  /** The reader has gone; the part under way may be given up. */
+  readonly onCancel: () => void;
+}
+
 const encoder = new TextEncoder();
 const LINE_BREAK = encoder.encode("\r\n");
 
 /**
  * A multipart/mixed body (RFC 2046, 5.1), a part per pull: nothing is made
  * that the reader has not asked for.
- *
- * @param toLastPart what to tell the reader when `parts` fails midway; the
- *   status has been sent by then
  */
 export function multipartStream(
   parts: AsyncGenerator<Part>,
-  boundary: string,
-  toLastPart: (error: unknown) => Part,
+  { boundary, lastPart, onCancel }: MultipartOptions,
 ): ReadableStream<Uint8Array> {
+  let cancelled = false;
+  const nextPart = async (): Promise<{ part: Part | null; isLast: boolean }> => {
+    try {
+      const { done, value } = await parts.next();
+      return { part: done ? null : value, isLast: done === true };
+    } catch (error) {
+      return { part: cancelled ? null : lastPart(error), isLast: true };
+    }
+  };
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        try {
-          const { done, value } = await parts.next();
-          if (!done) {
-            enqueuePart(controller, boundary, value);
-            return;
-          }
-        } catch (error) {
-          enqueuePart(controller, boundary, toLastPart(error));
-        }
+        const { part, isLast } = await nextPart();
+        if (cancelled) return;
+        if (part) enqueuePart(controller, boundary, part);
+        if (!isLast) return;
         controller.enqueue(encoder.encode(`--${boundary}--\r\n`));
         controller.close();
       },
       async cancel() {
+        cancelled = true;
+        onCancel();
         await parts.return(undefined);
       },
     },

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import type { Logger } from "../../avatar/logger.ts";
 import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
 import { decodeSpeech } from "../audio/decode-audio.ts";
+import { readAhead } from "../audio/read-ahead.ts";
 import type { AvatarDirectory } from "../background/avatar-directory.ts";
 import { type EdgeConfig, megabytes } from "../config.ts";
 import { limitBody } from "../http/limit-body.ts";
@@ -40,7 +41,14 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: { requ
       maxSamples: Math.round(config.limits.max_speech_s * SAMPLE_RATE),
       ...(contentLength !== undefined && { contentLength: Number(contentLength) }),
     });
-    const frames = speaker.speak({ avatar, speech, start, format, signal, requestId });
+    const frames = speaker.speak({
+      avatar,
+      speech: readAhead(speech, signal),
+      start,
+      format,
+      signal,
+      requestId,
+    });
     // What fails before the first frame still gets a status of its own.
     const first = await frames.next();
     const firstFrameMs = Math.round(now() - started);
@@ -67,11 +75,15 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: { requ
       }
     }
     const boundary = `frame-${crypto.randomUUID()}`;
-    const stream = multipartStream(parts(), boundary, (error) => {
-      const problem = toProblem(error, requestId);
-      logger.error("speech broke off", { requestId, error: String(error) });
-      const headers = { "Content-Type": "application/problem+json" };
-      return { headers, body: new TextEncoder().encode(problemJson(problem)) };
+    const stream = multipartStream(parts(), {
+      boundary,
+      lastPart: (error) => {
+        const problem = toProblem(error, requestId);
+        logger.error("speech broke off", { requestId, error: String(error) });
+        const headers = { "Content-Type": "application/problem+json" };
+        return { headers, body: new TextEncoder().encode(problemJson(problem)) };
+      },
+      onCancel: () => leaving.abort(),
     });
     return new Response(stream, {
       headers: {
