@@ -90,7 +90,7 @@ export class SpeechPlayer<Image> {
   }
 
   /**
-   * Call it for each screen refresh.
+   * Call it for each screen refresh. The picture is there until the next call.
    * @param startAtMs When the sound may begin at the earliest, on the page's clock.
    * @returns The picture to be drawn, or null when the one on the screen stays.
    * @throws What ended the stream early, once its last frame has been shown.
@@ -104,10 +104,11 @@ export class SpeechPlayer<Image> {
       if (timeMs >= this.#options.clock.durationMs) this.#phase = "over";
       return null;
     }
-    const picture = this.#choose(timeMs);
-    this.#decodeAhead(timeMs);
     this.#watchTheEnd(timeMs, nowMs);
-    return picture;
+    if (this.#phase !== "playing") return null;
+    this.#decodeAhead(timeMs);
+    // Last, because looking ahead gives back the pictures that have been chosen before.
+    return this.#choose(timeMs);
   }
 
   /** Stops the sound and gives everything back. */

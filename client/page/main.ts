@@ -78,21 +78,24 @@ function report(error: unknown): void {
   message.textContent =
     error instanceof PlayerError ? error.message : "Something went wrong on this page.";
   message.hidden = false;
-  if (!(error instanceof PlayerError)) throw error;
+  if (!(error instanceof PlayerError)) reportError(error);
 }
 
 async function playSample(): Promise<void> {
+  let sample: Blob;
   try {
     const response = await fetch("/demo/sample.wav");
     if (!response.ok) throw new PlayerError("refused", "The sample is not there.");
-    await speak(await response.blob());
-  } catch (error) {
+    sample = await response.blob();
+  } catch (cause) {
     report(
-      error instanceof PlayerError
-        ? error
-        : new PlayerError("unreachable", "The server cannot be reached."),
+      cause instanceof PlayerError
+        ? cause
+        : new PlayerError("unreachable", "The server cannot be reached.", { cause }),
     );
+    return;
   }
+  await speak(sample);
 }
 
 async function holdToTalk(): Promise<void> {

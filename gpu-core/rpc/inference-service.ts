@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { ServiceImpl } from "@connectrpc/connect";
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import type { Logger } from "../../avatar/logger.ts";
 import {
   DeviceState,
@@ -71,6 +71,8 @@ export function createInferenceService(
           yield toSpeechResponse(mouth);
         }
       } catch (error) {
+        // A caller that leaves shows as a failed write, too.
+        if (signal.aborted) throw new ConnectError("the caller has gone", Code.Canceled);
         throw toConnectError(error, logger);
       }
     },
