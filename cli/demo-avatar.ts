@@ -5,7 +5,7 @@ import { createFolderStaging } from "../avatar/runtime/folder-store.ts";
 import { writeAvatar } from "../avatar/writer.ts";
 import { Progress } from "./progress.ts";
 
-/** Makes the demo avatar below `root` if it is not there yet; about ten seconds, once. */
+/** Makes the demo avatar below `root` if it is not there yet; under half a minute, once. */
 export async function ensureDemoAvatar(root: string): Promise<void> {
   if (existsSync(join(root, "avatars", DEMO_ID, "avatar.json"))) return;
   const progress = new Progress("drawing the demo avatar");

@@ -40,7 +40,8 @@ export function createApp(parts: EdgeParts) {
   const app = new Hono<{ Variables: { requestId: string } }>();
   app.use(requestId());
   app.use(accessLog(logger, now));
-  app.use("/v1/*", cors({ origin: "*", exposeHeaders: ["etag", "x-request-id", "retry-after"] }));
+  // Any page may embed an avatar, the SDK included: nothing here rests on cookies.
+  app.use(cors({ origin: "*", exposeHeaders: ["etag", "x-request-id", "retry-after"] }));
   app.route("/", healthRoutes(core, store));
   app.route("/v1/avatars", avatarRoutes(directory, idleFrames));
   app.route("/v1/avatars", speakRoute({ directory, speaker, config, logger, now }));

@@ -13,7 +13,7 @@ export interface TestSystem {
 /** A real core and a real edge on free ports of loopback. */
 export async function startSystem(
   root: string,
-  settings: { core?: object; edge?: object; logger?: Logger } = {},
+  settings: { core?: object; edge?: object; logger?: Logger; assetsRoot?: string } = {},
 ): Promise<TestSystem> {
   const logger = settings.logger ?? silentLogger;
   const server = { port: 0 };
@@ -27,7 +27,7 @@ export async function startSystem(
         { avatars_root: root, server, core: { url: core.url }, ...settings.edge },
         "test",
       ),
-      null,
+      settings.assetsRoot ?? null,
       logger,
     );
     return {
