@@ -24,8 +24,8 @@ export class ByteReader {
 
   /**
    * A line without its CRLF (or LF), as Latin-1, which is what HTTP header
-   * lines are. Null when the stream ends before a line feed, `TOO_LONG` past
-   * `maxBytes`.
+   * lines are. The end of the stream ends a line too; null when nothing is left,
+   * `TOO_LONG` past `maxBytes`.
    */
   async line(maxBytes: number): Promise<string | null | typeof TOO_LONG> {
     let line = "";
@@ -40,7 +40,7 @@ export class ByteReader {
         return line.endsWith("\r") ? line.slice(0, -1) : line;
       }
     }
-    return null;
+    return line === "" ? null : line;
   }
 
   /** Tells the sender that nothing more is wanted. */
