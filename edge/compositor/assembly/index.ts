@@ -1,1 +1,3 @@
 export { alloc, paste } from "./paste";
+export { heapBase } from "./memory";
+export { assemblePatch } from "./patch";

@@ -1,0 +1,4 @@
+/** First byte after the module's own data: from here on memory is laid out by `../kernels.ts`. */
+export function heapBase(): usize {
+  return __heap_base;
+}
