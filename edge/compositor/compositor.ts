@@ -27,7 +27,7 @@ export class Compositor {
 
   constructor() {
     const instance = new WebAssembly.Instance(module, { env: { abort: fail } });
-    // The exports are those of assembly/index.ts.
+    // The exports are those of assembly/compositor.ts.
     this.#kernels = instance.exports as unknown as Kernels;
     this.#frame = { pointer: 0, bytes: 0 };
     this.#region = { pointer: 0, bytes: 0 };

@@ -1,10 +1,8 @@
-import { module } from "./gen/compositor.js";
-
 const WASM_PAGE_BYTES = 65_536;
 /** Buffers begin at such multiples; loads of 16 bytes may reach beyond a buffer's end by as much. */
 const ALIGNMENT = 64;
 
-/** What `assembly/index.ts` exports. Pointers are offsets into `memory`. */
+/** What every module of `assembly/` exports. Pointers are offsets into `memory`. */
 export interface KernelExports {
   readonly memory: WebAssembly.Memory;
   /** First byte that is not the module's own. */
@@ -20,7 +18,8 @@ export class Kernels<Exports extends KernelExports = KernelExports> {
   readonly exports: Exports;
   #next = 0;
 
-  constructor() {
+  /** @param module one of those that `build-wasm.js` makes; `Exports` must be what it exports */
+  constructor(module: WebAssembly.Module) {
     const instance = new WebAssembly.Instance(module, { env: { abort: fail } });
     this.exports = instance.exports as unknown as Exports;
   }

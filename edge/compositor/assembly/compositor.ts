@@ -1,0 +1,1 @@
+export { alloc, paste } from "./paste";
