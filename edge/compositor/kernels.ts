@@ -50,7 +50,7 @@ export class Kernels<Exports extends KernelExports = KernelExports> {
   }
 
   /** A buffer that holds 32-bit numbers, for kernels that take many. */
-  placeNumbers(numbers: readonly number[]): number {
+  placeNumbers(numbers: ArrayLike<number>): number {
     const start = this.reserve(4 * numbers.length);
     new Int32Array(this.exports.memory.buffer, start, numbers.length).set(numbers);
     return start;
