@@ -37,6 +37,8 @@ class PrepareLayout {
   y: i32;
   regionWidth: i32;
   regionHeight: i32;
+  /** Positions looked at for each byte when matches are searched. */
+  maxChain: i32;
   /** Room for `height` bytes: the filter of each row. */
   filters: i32;
   /** Room for the filtered stream and 32 bytes. */
@@ -78,7 +80,8 @@ export function preparePng(layoutAt: usize): void {
   const endRow = l.y + l.regionHeight;
   filterRows(l);
   sumStatic(l);
-  beginMatching(l.stream, l.height * rowBytes, rowBytes, liveStart, liveEnd, l.y, endRow);
+  const total = l.height * rowBytes;
+  beginMatching(l.stream, total, rowBytes, liveStart, liveEnd, l.y, endRow, l.maxChain);
   beginBits(l.above);
   putBits(0xda78, 16);
   if (l.y > 0) {

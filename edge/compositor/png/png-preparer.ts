@@ -8,12 +8,22 @@ import { CODE_LENGTHS_BYTES, MAX_LITERAL_BITS, type PngExports, pngBand } from "
 export interface PngPrepareOptions {
   /** Pixels over which the mouth is blended into the background; 0 for none. */
   readonly softEdge: number;
+  /**
+   * `full` for what is kept; `fast` for what is used a few times: a fifth of
+   * the time, two fifths more bytes. Default `full`.
+   */
+  readonly effort?: "full" | "fast";
 }
 
+/**
+ * Positions looked at for each byte. Of a filmed 720x974 frame, 8 leave 4 %
+ * more bytes than 48, and 128 take twice the time for 2 % less.
+ */
+const MAX_CHAIN = { full: 48, fast: 0 } as const;
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const COLOUR_TYPES = { 3: 2, 4: 6 } as const;
 /** Numbers of the layout that the kernel writes follow those that it reads. */
-const RESULTS_AT = 17;
+const RESULTS_AT = 18;
 
 interface Compressed {
   readonly above: Uint8Array;
@@ -25,7 +35,7 @@ interface Compressed {
   readonly adler: readonly [number, number];
 }
 
-/** Compresses frames around their mouths, with full effort: it is done once. */
+/** Compresses frames around their mouths, once. */
 export class PngPreparer {
   readonly #kernels = new Kernels<PngExports>(module);
 
@@ -36,11 +46,11 @@ export class PngPreparer {
   prepare(
     background: Background,
     region: Rectangle,
-    { softEdge }: PngPrepareOptions,
+    { softEdge, effort = "full" }: PngPrepareOptions,
   ): Uint8Array<ArrayBuffer> {
     const { width, height, channels } = background;
     const size = { width, height, channels, region, softEdge };
-    const compressed = this.#compress(background, region);
+    const compressed = this.#compress(background, region, MAX_CHAIN[effort]);
     const adler = new Uint8Array(8);
     const view = new DataView(adler.buffer);
     view.setUint32(0, compressed.adler[0], true);
@@ -69,7 +79,7 @@ export class PngPreparer {
     return encodeEntry(entry);
   }
 
-  #compress(background: Background, region: Rectangle): Compressed {
+  #compress(background: Background, region: Rectangle, maxChain: number): Compressed {
     const { width, height, channels, data } = background;
     const kernels = this.#kernels;
     const { exports } = kernels;
@@ -96,6 +106,7 @@ export class PngPreparer {
       region.y,
       region.width,
       region.height,
+      maxChain,
       filters,
       stream,
       scratch,

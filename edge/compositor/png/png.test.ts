@@ -119,6 +119,17 @@ test("what repeats is found again, across the mouth too", () => {
   assert.ok(file.length < 4000, `${file.length} bytes`);
 });
 
+test("fast preparing gives the same pixels", async () => {
+  const random = seededRandom(5);
+  const frame = randomFrame(random, { width: 200, height: 150, channels: 3 }, "smooth");
+  const region = { x: 40, y: 50, width: 60, height: 50 };
+  const mouth = randomBytes(random, 60 * 50 * 3);
+  const bytes = preparer.prepare(frame, region, { softEdge: 0, effort: "fast" });
+  const file = Buffer.concat(splicer.splice(readPreparedPng(decodeEntry(bytes)), mouth));
+  const expected = composite(frame, region, mouth, 0);
+  assert.deepEqual(Buffer.from(await pixelsOf(file, 3)), Buffer.from(expected));
+});
+
 test("a mouth of another size is refused", () => {
   const frame = randomFrame(seededRandom(1), { width: 40, height: 40, channels: 3 }, "flat");
   const region = { x: 10, y: 10, width: 8, height: 8 };
