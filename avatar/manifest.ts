@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { AvatarError } from "./avatar-error.ts";
+import { MAX_INDEX_BYTES, PACK_HEADER_BYTES } from "./pack.ts";
 import type { Playback } from "./playback.ts";
 import { intersectFrame, type Rectangle } from "./rectangle.ts";
 import { FRAMES_PER_SECOND } from "./speech-timing.ts";
@@ -10,12 +11,55 @@ export const MANIFEST_VERSION = 1;
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "expected 64 hexadecimal digits");
 const fileName = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, "expected a plain file name");
 const pixels = z.int().min(16).max(8192);
+/** Widest blending of a mouth into the background, in pixels. */
+export const MAX_SOFT_EDGE = 64;
 
 const storedFile = z.strictObject({
   file: fileName,
   bytes: z.int().positive(),
   sha256,
 });
+
+const packShape = {
+  ...storedFile.shape,
+  /** Length of the pack's index: one range read brings all of it. */
+  indexBytes: z.int().min(PACK_HEADER_BYTES).max(MAX_INDEX_BYTES),
+  /** Of the index; it holds a checksum per entry. */
+  indexSha256: sha256,
+};
+
+const packSchema = z.strictObject(packShape);
+
+/** What a manifest says of a pack. */
+export type StoredPack = z.infer<typeof packSchema>;
+
+/** The tracks that are known today. Options that are not known are kept. */
+const trackSchemas = {
+  /** Frames prepared for PNG: `MPNG` entries. */
+  png: z.looseObject({
+    kind: z.literal("png"),
+    ...packShape,
+    options: z.looseObject({}),
+  }),
+  /** Frames prepared for JPEG: `MJPG` entries. */
+  jpeg: z.looseObject({
+    kind: z.literal("jpeg"),
+    ...packShape,
+    options: z.looseObject({
+      quality: z.int().min(1).max(100),
+      subsampling: z.enum(["4:2:0", "4:4:4"]),
+    }),
+  }),
+  /** The background's own pixels under each mouth, as PNG files: put back, they give the idle frame. */
+  mouth: z.looseObject({
+    kind: z.literal("mouth"),
+    ...packShape,
+    options: z.looseObject({}),
+  }),
+};
+
+export type TrackKind = keyof typeof trackSchemas;
+export type TrackOf<Kind extends TrackKind> = z.infer<(typeof trackSchemas)[Kind]>;
 
 const manifestSchema = z.strictObject({
   format: z.literal("mouthpiece-avatar"),
@@ -34,14 +78,16 @@ const manifestSchema = z.strictObject({
   /** Mel windows to features. Avatars that share one share its hash, and so its session. */
   audioEncoder: storedFile,
   /** One 328x328 RGB crop per frame. */
-  reference: storedFile,
+  reference: packSchema,
   /**
    * Plain background frames `frames/%06d.<extension>`; the hash is taken over
    * the SHA-256 digests of the files in order.
    */
   frames: z.strictObject({ extension: z.enum(["png", "jpg"]), sha256 }).optional(),
-  /** Packs of frames that are prepared for delivery. Readers ignore kinds they do not know. */
-  tracks: z.array(z.looseObject({ kind: z.string(), ...storedFile.shape })),
+  /** Pixels over which the mouth is blended into the background at its border; 0 if left out. */
+  softEdge: z.int().min(0).max(MAX_SOFT_EDGE).optional(),
+  /** Frames prepared for delivery, one of each kind. Readers ignore kinds they do not know. */
+  tracks: z.array(z.looseObject({ kind: z.string().min(1).max(32) })).max(64),
 });
 
 /** `manifest.json`: everything about one published version of an avatar. */
@@ -71,7 +117,42 @@ export function parseManifest(json: string, source: string): Manifest {
     );
   }
   for (let n = 0; n < manifest.frameCount; n++) mouthRegion(manifest, n, source);
+  checkPack(manifest.reference, `${source}: reference`);
+  checkTracks(manifest, source);
   return manifest;
+}
+
+/** The track of a kind; null when the avatar has none. */
+export function findTrack<Kind extends TrackKind>(
+  manifest: Manifest,
+  kind: Kind,
+): TrackOf<Kind> | null {
+  const track = manifest.tracks.find((each) => each.kind === kind);
+  // parseManifest has checked it.
+  return track ? (track as unknown as TrackOf<Kind>) : null;
+}
+
+function checkTracks(manifest: Manifest, source: string): void {
+  const seen = new Set<string>();
+  for (const [i, track] of manifest.tracks.entries()) {
+    if (!Object.hasOwn(trackSchemas, track.kind)) continue;
+    const at = `${source}: tracks.${i}`;
+    const schema: z.ZodType<StoredPack> = trackSchemas[track.kind as TrackKind];
+    const known = checkWith(schema, track, at);
+    checkPack(known, at);
+    if (seen.has(track.kind)) {
+      throw new AvatarError("invalid_avatar", `${at}: a second track of the kind ${track.kind}`);
+    }
+    seen.add(track.kind);
+  }
+}
+
+function checkPack(pack: StoredPack, source: string): void {
+  if (pack.indexBytes <= pack.bytes) return;
+  throw new AvatarError(
+    "invalid_avatar",
+    `${source}: an index of ${pack.indexBytes} bytes in a pack of ${pack.bytes}`,
+  );
 }
 
 /** Reads and checks `avatar.json`. @throws AvatarError `invalid_avatar` */
@@ -119,6 +200,10 @@ function parseWith<T>(schema: z.ZodType<T>, json: string, source: string): T {
       cause,
     });
   }
+  return checkWith(schema, value, source);
+}
+
+function checkWith<T>(schema: z.ZodType<T>, value: unknown, source: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];

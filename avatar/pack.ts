@@ -1,7 +1,8 @@
 import { AvatarError } from "./avatar-error.ts";
+import { crc32 } from "./image/crc32.ts";
 
 /**
- * A pack: one object that holds one entry per frame, so that a frame is one
+ * A pack: one object that holds an entry per frame, so that a frame is one
  * range read. All numbers little-endian:
  *
  * | offset | type | meaning |
@@ -10,103 +11,170 @@ import { AvatarError } from "./avatar-error.ts";
  * | 8 | u32 | format version, 1 |
  * | 12 | u32 | number of entries, n |
  * | 16 | u32 | length of the metadata in bytes, m |
- * | 20 | u32 | 0 |
- * | 24 | u64 x (n + 1) | offset of each entry from the start of the object, and of the end |
- * | 24 + 8 (n + 1) | m bytes | metadata: JSON, meaning is the kind's own |
- * | ... | | the entries, in order, without gaps |
+ * | 20 | u32 | CRC-32 of what follows up to the end of the metadata |
+ * | 24 | 16 bytes x n | per entry: u64 offset from the start of the object, u32 length in bytes, u32 CRC-32 |
+ * | 24 + 16 n | m bytes | metadata: JSON, its meaning is the kind's own |
+ * | ... | | the entries, in order; they do not overlap |
+ *
+ * What comes before the entries is the index. The manifest knows its length
+ * and SHA-256, so one range read brings it, and the index of another pack is
+ * told from it. Entries are opaque and may have any length, none included.
  */
 const MAGIC = "mpthpack";
 const PACK_VERSION = 1;
-const FIXED_BYTES = 24;
-/** Bounds the index of a damaged or hostile pack. */
-const MAX_ENTRIES = 100_000;
-const MAX_METADATA_BYTES = 16 * 1024 * 1024;
+export const PACK_HEADER_BYTES = 24;
+const RECORD_BYTES = 16;
+
+/** Bounds of what an index may make a reader allocate. */
+export const MAX_PACK_ENTRIES = 100_000;
+export const MAX_ENTRY_BYTES = 256 * 1024 * 1024;
+const MAX_METADATA_BYTES = 1024 * 1024;
+export const MAX_INDEX_BYTES =
+  PACK_HEADER_BYTES + RECORD_BYTES * MAX_PACK_ENTRIES + MAX_METADATA_BYTES;
 
 /** The index of a pack: where each entry lies. */
 export interface PackIndex {
-  /** n + 1 offsets from the start of the object, in bytes. */
+  /** Number of entries. */
+  readonly count: number;
+  /** Of each entry, from the start of the object, in bytes. */
   readonly offsets: Float64Array;
+  /** Length of each entry in bytes. */
+  readonly lengths: Uint32Array;
+  /** CRC-32 of each entry. */
+  readonly checksums: Uint32Array;
   readonly metadata: unknown;
 }
 
-/** Range read of a pack: bytes `[start, end)`, fewer only at the end of the object. */
-export type ReadRange = (start: number, end: number) => Promise<Uint8Array>;
+/** What the index has to know of an entry. */
+export interface PackEntry {
+  readonly bytes: number;
+  readonly crc32: number;
+}
 
-/** The bytes before the first entry, for entries of the given lengths. */
-export function encodePackHeader(lengths: readonly number[], metadata: unknown): Uint8Array {
-  const json = new TextEncoder().encode(JSON.stringify(metadata));
-  const bodyStart = FIXED_BYTES + 8 * (lengths.length + 1) + json.length;
-  const bytes = new Uint8Array(bodyStart);
+/** Length of the index in bytes, for so many entries and this metadata. */
+export function packIndexBytes(entries: number, metadata: unknown): number {
+  return PACK_HEADER_BYTES + RECORD_BYTES * entries + encodeMetadata(metadata).length;
+}
+
+/**
+ * The index of a pack whose entries follow it in order, without gaps.
+ * @throws RangeError beyond what readers accept
+ */
+export function encodePackIndex(
+  entries: readonly PackEntry[],
+  metadata: unknown,
+): Uint8Array<ArrayBuffer> {
+  const json = encodeMetadata(metadata);
+  if (entries.length > MAX_PACK_ENTRIES || json.length > MAX_METADATA_BYTES) {
+    throw new RangeError(`${entries.length} entries with ${json.length} bytes of metadata`);
+  }
+  const metadataStart = PACK_HEADER_BYTES + RECORD_BYTES * entries.length;
+  const bytes = new Uint8Array(metadataStart + json.length);
   const view = new DataView(bytes.buffer);
   bytes.set(new TextEncoder().encode(MAGIC));
   view.setUint32(8, PACK_VERSION, true);
-  view.setUint32(12, lengths.length, true);
+  view.setUint32(12, entries.length, true);
   view.setUint32(16, json.length, true);
-  let offset = bodyStart;
-  lengths.forEach((length, n) => {
-    view.setBigUint64(FIXED_BYTES + 8 * n, BigInt(offset), true);
-    offset += length;
-  });
-  view.setBigUint64(FIXED_BYTES + 8 * lengths.length, BigInt(offset), true);
-  bytes.set(json, bodyStart - json.length);
+  let offset = bytes.length;
+  for (const [n, entry] of entries.entries()) {
+    if (entry.bytes > MAX_ENTRY_BYTES) throw new RangeError(`entry ${n} has ${entry.bytes} bytes`);
+    const at = PACK_HEADER_BYTES + RECORD_BYTES * n;
+    view.setBigUint64(at, BigInt(offset), true);
+    view.setUint32(at + 8, entry.bytes, true);
+    view.setUint32(at + 12, entry.crc32, true);
+    offset += entry.bytes;
+  }
+  bytes.set(json, metadataStart);
+  view.setUint32(20, crc32(bytes, PACK_HEADER_BYTES), true);
   return bytes;
 }
 
 /**
- * Reads the index of a pack with two range reads.
+ * Length of a pack's index, from its first `PACK_HEADER_BYTES` bytes: for readers without a manifest.
  * @param source Named in errors.
- * @throws AvatarError `invalid_avatar` when it is no pack or is damaged.
+ * @throws AvatarError `invalid_avatar`
  */
-export async function readPackIndex(read: ReadRange, source: string): Promise<PackIndex> {
-  const fixed = await read(0, FIXED_BYTES);
-  const { entries, metadataBytes } = decodeFixed(fixed, source);
-  const end = FIXED_BYTES + 8 * (entries + 1) + metadataBytes;
-  return decodeIndex(await read(FIXED_BYTES, end), entries, metadataBytes, source);
+export function readPackIndexLength(header: Uint8Array, source: string): number {
+  const { entries, metadataBytes } = decodeHeader(header, source);
+  return PACK_HEADER_BYTES + RECORD_BYTES * entries + metadataBytes;
 }
 
-function decodeFixed(bytes: Uint8Array, source: string) {
-  if (bytes.length < FIXED_BYTES) throw damaged(source, "it is shorter than its header");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) {
-    throw damaged(source, "it does not start with the mark of a pack");
+/**
+ * Reads an index, and checks that every entry lies in the object, after the
+ * one before it. Memory is taken once the index has proved to be as long as it
+ * claims, and never more than twice its length.
+ * @param bytes exactly the index
+ * @param objectBytes length of the whole pack
+ * @param source Named in errors.
+ * @throws AvatarError `invalid_avatar`
+ */
+export function decodePackIndex(bytes: Uint8Array, objectBytes: number, source: string): PackIndex {
+  const { entries: count, metadataBytes, checksum } = decodeHeader(bytes, source);
+  const metadataStart = PACK_HEADER_BYTES + RECORD_BYTES * count;
+  const end = metadataStart + metadataBytes;
+  if (bytes.length < end) throw damagedPack(source, "its index is cut off");
+  if (bytes.length > end) throw damagedPack(source, "its index is shorter than announced");
+  if (crc32(bytes, PACK_HEADER_BYTES) !== checksum) {
+    throw damagedPack(source, "its index has changed");
   }
-  const version = view.getUint32(8, true);
-  if (version !== PACK_VERSION) throw damaged(source, `format version ${version} is not known`);
-  const entries = view.getUint32(12, true);
-  const metadataBytes = view.getUint32(16, true);
-  if (entries > MAX_ENTRIES || metadataBytes > MAX_METADATA_BYTES) {
-    throw damaged(source, "its index is larger than any pack's");
-  }
-  return { entries, metadataBytes };
-}
-
-function decodeIndex(
-  bytes: Uint8Array,
-  entries: number,
-  metadataBytes: number,
-  source: string,
-): PackIndex {
-  const indexBytes = 8 * (entries + 1);
-  if (bytes.length < indexBytes + metadataBytes) throw damaged(source, "its index is cut off");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const offsets = new Float64Array(entries + 1);
-  let previous = FIXED_BYTES + indexBytes + metadataBytes;
-  for (let n = 0; n <= entries; n++) {
-    const offset = Number(view.getBigUint64(8 * n, true));
-    if (offset < previous || !Number.isSafeInteger(offset)) {
-      throw damaged(source, `the offset of entry ${n} runs backwards`);
+  const offsets = new Float64Array(count);
+  const lengths = new Uint32Array(count);
+  const checksums = new Uint32Array(count);
+  let free = end;
+  for (let n = 0; n < count; n++) {
+    const at = PACK_HEADER_BYTES + RECORD_BYTES * n;
+    const offset = view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+    const length = view.getUint32(at + 8, true);
+    if (length > MAX_ENTRY_BYTES) throw damagedPack(source, `entry ${n} has ${length} bytes`);
+    if (offset < free) throw damagedPack(source, `entry ${n} overlaps what is before it`);
+    if (offset + length > objectBytes) {
+      throw damagedPack(
+        source,
+        `entry ${n} ends at ${offset + length} and the pack at ${objectBytes}`,
+      );
     }
     offsets[n] = offset;
-    previous = offset;
+    lengths[n] = length;
+    checksums[n] = view.getUint32(at + 12, true);
+    free = offset + length;
   }
-  const json = new TextDecoder().decode(bytes.subarray(indexBytes, indexBytes + metadataBytes));
+  const json = new TextDecoder().decode(bytes.subarray(metadataStart, end));
   try {
-    return { offsets, metadata: JSON.parse(json) };
+    return { count, offsets, lengths, checksums, metadata: JSON.parse(json) };
   } catch {
-    throw damaged(source, "its metadata is not JSON");
+    throw damagedPack(source, "its metadata is not JSON");
   }
 }
 
-function damaged(source: string, why: string): AvatarError {
-  return new AvatarError("invalid_avatar", `${source} is not a valid pack: ${why}; publish again`);
+function decodeHeader(bytes: Uint8Array, source: string) {
+  if (bytes.length < PACK_HEADER_BYTES) {
+    throw damagedPack(source, "it is shorter than its header");
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (String.fromCharCode(...bytes.subarray(0, 8)) !== MAGIC) {
+    throw damagedPack(source, "it does not start with the mark of a pack");
+  }
+  const version = view.getUint32(8, true);
+  if (version !== PACK_VERSION) {
+    throw damagedPack(source, `format version ${version} is not known`);
+  }
+  const entries = view.getUint32(12, true);
+  const metadataBytes = view.getUint32(16, true);
+  if (entries > MAX_PACK_ENTRIES || metadataBytes > MAX_METADATA_BYTES) {
+    throw damagedPack(source, "its index is larger than any pack's");
+  }
+  return { entries, metadataBytes, checksum: view.getUint32(20, true) };
+}
+
+/** A pack that cannot be used. */
+export function damagedPack(source: string, why: string): AvatarError {
+  return new AvatarError(
+    "invalid_avatar",
+    `${source} is not a valid pack: ${why}; publish the avatar again`,
+  );
+}
+
+function encodeMetadata(metadata: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(metadata));
 }

@@ -2,12 +2,19 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { AvatarError } from "./avatar-error.ts";
 import { checkAvatarId } from "./avatar-id.ts";
+import { crc32 } from "./image/crc32.ts";
 import { cropRgb } from "./image/crop.ts";
 import { CubicResizer } from "./image/resize.ts";
 import type { RgbImage } from "./image/types.ts";
-import { frameFileName, MANIFEST_VERSION, type Manifest, parseManifest } from "./manifest.ts";
+import {
+  frameFileName,
+  MANIFEST_VERSION,
+  type Manifest,
+  parseManifest,
+  type StoredPack,
+} from "./manifest.ts";
 import type { AvatarStaging } from "./object-store.ts";
-import { encodePackHeader } from "./pack.ts";
+import { encodePackIndex, type PackEntry, packIndexBytes } from "./pack.ts";
 import { intersectFrame, type Rectangle } from "./rectangle.ts";
 import { REFERENCE_BYTES, REFERENCE_SIZE } from "./reference.ts";
 import { FRAMES_PER_SECOND } from "./speech-timing.ts";
@@ -35,6 +42,9 @@ export interface AvatarSource {
   /** The audio encoder as an ONNX file. */
   readonly audioEncoder: Uint8Array;
 }
+
+const REFERENCE_FILE = "reference.pack";
+const REFERENCE_METADATA = { kind: "reference", size: REFERENCE_SIZE, layout: "rgb8" };
 
 export interface WriteProgress {
   /** Frames written. */
@@ -92,13 +102,12 @@ async function writeFrames(
   const resizer = new CubicResizer();
   const rectangles: Rectangle[] = [];
   const framesHash = sha256.create();
-  const packHash = sha256.create();
-  let packBytes = 0;
+  const crops: PackEntry[] = [];
   let size: { width: number; height: number } | undefined;
 
   async function* pack(): AsyncIterable<Uint8Array> {
-    const lengths = new Array<number>(source.frameCount).fill(REFERENCE_BYTES);
-    yield encodePackHeader(lengths, { kind: "reference", size: REFERENCE_SIZE, layout: "rgb8" });
+    // The checksums are known at the end: until then the index is left empty.
+    yield new Uint8Array(packIndexBytes(source.frameCount, REFERENCE_METADATA));
     for await (const frame of source.frames()) {
       const n = rectangles.length;
       size ??= { width: frame.image.width, height: frame.image.height };
@@ -108,18 +117,13 @@ async function writeFrames(
       framesHash.update(sha256(frame.file));
       // checkFrame has refused a rectangle without any part in the frame.
       const region = intersectFrame(frame.rectangle, size.width, size.height)!;
-      yield resizer.resize(cropRgb(frame.image, region), REFERENCE_SIZE, REFERENCE_SIZE).data;
+      const { data } = resizer.resize(cropRgb(frame.image, region), REFERENCE_SIZE, REFERENCE_SIZE);
+      crops.push({ bytes: REFERENCE_BYTES, crc32: crc32(data) });
+      yield data;
       onProgress({ done: n + 1, total: source.frameCount });
     }
   }
-  async function* hashed(): AsyncIterable<Uint8Array> {
-    for await (const chunk of pack()) {
-      packHash.update(chunk);
-      packBytes += chunk.length;
-      yield chunk;
-    }
-  }
-  await staging.write("reference.pack", hashed());
+  await staging.write(REFERENCE_FILE, pack());
   if (!size || rectangles.length !== source.frameCount) {
     throw new AvatarError(
       "invalid_source",
@@ -130,7 +134,29 @@ async function writeFrames(
     ...size,
     rectangles,
     framesHash: bytesToHex(framesHash.digest()),
-    reference: { file: "reference.pack", bytes: packBytes, sha256: bytesToHex(packHash.digest()) },
+    reference: await finishPack(staging, crops),
+  };
+}
+
+/** Puts the index in its place. */
+async function finishPack(
+  staging: AvatarStaging,
+  crops: readonly PackEntry[],
+): Promise<StoredPack> {
+  const index = encodePackIndex(crops, REFERENCE_METADATA);
+  await staging.overwrite(REFERENCE_FILE, index);
+  const hash = sha256.create();
+  let bytes = 0;
+  for await (const chunk of staging.read(REFERENCE_FILE)) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return {
+    file: REFERENCE_FILE,
+    bytes,
+    sha256: bytesToHex(hash.digest()),
+    indexBytes: index.length,
+    indexSha256: bytesToHex(sha256(index)),
   };
 }
 

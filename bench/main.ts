@@ -1,13 +1,18 @@
 import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
+import { benchLru } from "./lru.ts";
 import { benchPath } from "./path.ts";
+import { benchJpeg, benchPng } from "./splice.ts";
 
 /** What a benchmark found: rows of a table, as they are printed and written. */
 export type Rows = readonly Readonly<Record<string, string | number>>[];
 
 const TOPICS: Readonly<Record<string, () => Promise<Rows>>> = {
   path: benchPath,
+  png: benchPng,
+  jpeg: benchJpeg,
+  lru: benchLru,
 };
 
 const { values, positionals } = parseArgs({

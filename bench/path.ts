@@ -9,11 +9,12 @@ import { silentLogger } from "../avatar/logger.ts";
 import { createFolderStaging, createFolderStore } from "../avatar/runtime/folder-store.ts";
 import { writeAvatar } from "../avatar/writer.ts";
 import { decodeSpeech } from "../edge/audio/decode-audio.ts";
-import { BackgroundFrames } from "../edge/background/background-frames.ts";
-import { Compositor } from "../edge/compositor/compositor.ts";
+import { FramePacks } from "../edge/background/frame-packs.ts";
+import { PreparedFrames } from "../edge/background/prepared-frames.ts";
+import { Splicer } from "../edge/compositor/splicer.ts";
 import { createConnectCoreClient } from "../edge/core/connect-core-client.ts";
 import type { CoreTimes } from "../edge/core/core-client.ts";
-import { createCodecPool } from "../edge/runtime/codec-pool.ts";
+import { createPreparerPool } from "../edge/runtime/preparer-pool.ts";
 import { streamMouths } from "../edge/speak/mouth-stream.ts";
 import { Speaker } from "../edge/speak/speaker.ts";
 import { cutSpeechWindows } from "../edge/speak/speech-windows.ts";
@@ -27,7 +28,8 @@ import { buildSynctalkUnet } from "./models/synctalk-unet.ts";
 
 const SEED = 7;
 const SAMPLE = fileURLToPath(new URL("../avatar/demo/sample.wav", import.meta.url));
-const DECODED_FRAMES_BYTES = 1024 ** 3;
+const PREPARED_FRAMES_BYTES = 1024 ** 3;
+const JPEG = { quality: 85, subsampling: "4:2:0" } as const;
 const SPEECH_SECONDS = { demo: 10, full: 3 };
 
 /**
@@ -61,7 +63,7 @@ async function measure(root: string, id: "demo" | "full") {
   );
   const bare = await bareLoop(root, id, threads);
   const running = await startCore(config, silentLogger);
-  const codecs = createCodecPool(threads);
+  const preparer = createPreparerPool(threads);
   const sessionManager = new Http2SessionManager(running.url);
   try {
     const transport = createGrpcTransport({
@@ -75,18 +77,22 @@ async function measure(root: string, id: "demo" | "full") {
     const signal = new AbortController().signal;
     const options = { signal, requestId: "bench" };
     const speech = async () => readSpeech(SPEECH_SECONDS[id]);
-    const backgrounds = new BackgroundFrames(store, codecs, DECODED_FRAMES_BYTES);
+    const prepared = new PreparedFrames({
+      store,
+      packs: new FramePacks(store),
+      preparer,
+      jpeg: JPEG,
+      maxBytes: PREPARED_FRAMES_BYTES,
+    });
     const speaker = new Speaker({
       core,
-      backgrounds,
-      compositor: new Compositor(),
-      codecs,
-      jpegQuality: 85,
+      prepared,
+      splicer: new Splicer(),
       maxSpeaking: 1,
       now: () => performance.now(),
     });
     const request = { avatar, start: 0, format: "jpeg", ...options } as const;
-    // Loads the model and decodes the backgrounds: both happen once per avatar.
+    // Loads the model and prepares the backgrounds: both happen once per avatar.
     for await (const _ of speaker.speak({ ...request, speech: asStream(await speech()) }));
 
     const coreTimes: CoreTimes[] = [];
@@ -100,12 +106,11 @@ async function measure(root: string, id: "demo" | "full") {
     }
     const coreMs = performance.now() - coreStarted;
 
-    const edge = { background: 0, composite: 0, encode: 0 };
+    const edge = { background: 0, splice: 0 };
     const started = performance.now();
     for await (const frame of speaker.speak({ ...request, speech: asStream(samples) })) {
       edge.background += frame.times.backgroundMs;
-      edge.composite += frame.times.compositeMs;
-      edge.encode += frame.times.encodeMs;
+      edge.splice += frame.times.spliceMs;
     }
     const wallMs = performance.now() - started;
     const stage = (pick: (times: CoreTimes) => number) =>
@@ -133,7 +138,7 @@ async function measure(root: string, id: "demo" | "full") {
     };
   } finally {
     sessionManager.abort();
-    await codecs.stop();
+    await preparer.stop();
     await running.stop();
   }
 }

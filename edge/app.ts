@@ -2,9 +2,10 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { requestId } from "hono/request-id";
 import { AvatarDirectory } from "./background/avatar-directory.ts";
-import { BackgroundFrames } from "./background/background-frames.ts";
+import { FramePacks } from "./background/frame-packs.ts";
 import { IdleFrames } from "./background/idle-frames.ts";
-import { Compositor } from "./compositor/compositor.ts";
+import { PreparedFrames } from "./background/prepared-frames.ts";
+import { Splicer } from "./compositor/splicer.ts";
 import { megabytes } from "./config.ts";
 import { accessLog } from "./http/access-log.ts";
 import { problemResponse, toProblem } from "./http/problem.ts";
@@ -18,21 +19,29 @@ import { Speaker } from "./speak/speaker.ts";
 
 /** The edge, put together from what the runtime gives it. */
 export function createApp(parts: EdgeParts) {
-  const { config, store, core, codecs, assets, logger, now } = parts;
+  const { config, store, core, preparer, assets, logger, now } = parts;
   const directory = new AvatarDirectory(store, logger);
-  const backgrounds = new BackgroundFrames(store, codecs, megabytes(config.cache.background_mb));
-  const idleFrames = new IdleFrames(
-    backgrounds,
-    codecs,
-    config.jpeg.quality,
-    megabytes(config.cache.idle_mb),
-  );
+  const packs = new FramePacks(store);
+  const splicer = new Splicer();
+  const prepared = new PreparedFrames({
+    store,
+    packs,
+    preparer,
+    jpeg: config.jpeg,
+    maxBytes: megabytes(config.cache.prepared_mb),
+  });
+  const idleFrames = new IdleFrames({
+    store,
+    packs,
+    preparer,
+    prepared,
+    splicer,
+    maxBytes: megabytes(config.cache.idle_mb),
+  });
   const speaker = new Speaker({
     core,
-    backgrounds,
-    codecs,
-    compositor: new Compositor(),
-    jpegQuality: config.jpeg.quality,
+    prepared,
+    splicer,
     maxSpeaking: config.limits.max_speaking,
     now,
   });

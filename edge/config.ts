@@ -32,16 +32,19 @@ const configSchema = z.strictObject({
     .prefault({}),
   cache: z
     .strictObject({
-      /** Decoded background frames of all avatars together. */
-      background_mb: z.number().positive().max(1_048_576).default(768),
-      /** Coded idle frames of all avatars together. */
+      /** Prepared frames of all avatars together; one of 720p has 60 to 600 KB. */
+      prepared_mb: z.number().positive().max(1_048_576).default(512),
+      /** Idle frames of all avatars together. */
       idle_mb: z.number().positive().max(1_048_576).default(64),
     })
     .prefault({}),
+  /** For avatars that were published without packs. */
   jpeg: z
     .strictObject({
       /** As libjpeg counts it. */
       quality: z.int().min(1).max(100).default(85),
+      /** Of the colours. */
+      subsampling: z.enum(["4:2:0", "4:4:4"]).default("4:2:0"),
     })
     .prefault({}),
   log_level: z.enum(["debug", "info", "warn", "error"]).default("info"),

@@ -1,6 +1,6 @@
-import type { ImageCodecs } from "../avatar/image/codecs.ts";
 import type { Logger } from "../avatar/logger.ts";
 import type { ObjectStore } from "../avatar/object-store.ts";
+import type { FramePreparer } from "./background/frame-preparer.ts";
 import type { EdgeConfig } from "./config.ts";
 import type { CoreClient } from "./core/core-client.ts";
 
@@ -12,7 +12,7 @@ export interface EdgeParts {
   readonly config: EdgeConfig;
   readonly store: ObjectStore;
   readonly core: CoreClient;
-  readonly codecs: ImageCodecs;
+  readonly preparer: FramePreparer;
   readonly assets: Assets | null;
   readonly logger: Logger;
   /** Monotonic milliseconds. */

@@ -1,14 +1,24 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AvatarError } from "../avatar-error.ts";
-import type { AvatarStaging, ObjectStore, ReadOptions } from "../object-store.ts";
+import type {
+  AvatarStaging,
+  ObjectContent,
+  ReadOptions,
+  WritableStore,
+  WriteOptions,
+} from "../object-store.ts";
 
 /** Object names that may become paths: no empty, `.` or `..` segment, no NUL, no backslash. */
 const SAFE_KEY = /^(?!.*(?:^|\/)\.{0,2}(?:\/|$))[A-Za-z0-9._/-]+$/;
 
+/** What is copied or hashed at once. */
+const CHUNK_BYTES = 4 * 1024 * 1024;
+
 /** Avatars in a folder of this machine. */
-export function createFolderStore(root: string): ObjectStore {
+export function createFolderStore(root: string): WritableStore {
   return {
     async read(key, options = {}) {
       checkKey(key);
@@ -23,6 +33,12 @@ export function createFolderStore(root: string): ObjectStore {
         throw unavailable(prefix, cause);
       }
     },
+    async holds(key, content, signal) {
+      return holdsObject(join(root, checkKey(key)), key, content, signal);
+    },
+    async write(key, content, options) {
+      await writeObject(join(root, checkKey(key)), key, content, options);
+    },
   };
 }
 
@@ -36,6 +52,13 @@ export async function createFolderStaging(root: string, id: string): Promise<Ava
       const path = join(folder, checkKey(name));
       await mkdir(dirname(path), { recursive: true });
       await writeFile(path, content);
+    },
+    async overwrite(name, start) {
+      await using file = await open(join(folder, checkKey(name)), "r+");
+      await file.write(start, 0, start.length, 0);
+    },
+    read(name) {
+      return createReadStream(join(folder, checkKey(name)), { highWaterMark: CHUNK_BYTES });
     },
     async commit(version, pointer) {
       try {
@@ -76,6 +99,65 @@ async function readObject(
   } catch (cause) {
     if (isAbsence(cause)) return null;
     throw unavailable(key, cause);
+  }
+}
+
+async function holdsObject(
+  path: string,
+  key: string,
+  content: ObjectContent,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    await using file = await open(path, "r");
+    if ((await file.stat()).size !== content.bytes) return false;
+    const hash = createHash("sha256");
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES, signal })) {
+      hash.update(chunk);
+    }
+    return hash.digest("hex") === content.sha256;
+  } catch (cause) {
+    if (isAbsence(cause)) return false;
+    signal?.throwIfAborted();
+    throw unavailable(key, cause);
+  }
+}
+
+/** Writes beside the place and renames, so that nobody sees a part of an object. */
+async function writeObject(
+  path: string,
+  key: string,
+  content: ObjectContent,
+  { onBytes, signal }: WriteOptions,
+): Promise<void> {
+  const fresh = join(dirname(path), `.new-${randomBytes(6).toString("hex")}`);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const hash = createHash("sha256");
+    {
+      await using file = await open(fresh, "wx");
+      for (let at = 0; at < content.bytes; at += CHUNK_BYTES) {
+        signal?.throwIfAborted();
+        const chunk = await content.read(at, Math.min(at + CHUNK_BYTES, content.bytes));
+        hash.update(chunk);
+        await file.writeFile(chunk);
+        onBytes(chunk.length);
+      }
+      // What a rename makes visible must be there after a power cut too.
+      await file.sync();
+    }
+    if (hash.digest("hex") !== content.sha256) {
+      throw new AvatarError(
+        "store_unavailable",
+        `${key} changed while it was written: run it again`,
+      );
+    }
+    await rename(fresh, path);
+  } catch (cause) {
+    await rm(fresh, { force: true });
+    if (cause instanceof AvatarError || signal?.aborted) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new AvatarError("store_unavailable", `cannot write ${key}: ${why}`, { cause });
   }
 }
 

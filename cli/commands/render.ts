@@ -8,12 +8,14 @@ import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { frameCount } from "../../avatar/speech-timing.ts";
 import { AudioError } from "../../edge/audio/audio-error.ts";
 import { decodeSpeech } from "../../edge/audio/decode-audio.ts";
-import { BackgroundFrames } from "../../edge/background/background-frames.ts";
-import { Compositor } from "../../edge/compositor/compositor.ts";
+import { FramePacks } from "../../edge/background/frame-packs.ts";
+import { PreparedFrames } from "../../edge/background/prepared-frames.ts";
+import { joinBytes } from "../../edge/compositor/join-bytes.ts";
+import { Splicer } from "../../edge/compositor/splicer.ts";
 import { megabytes, parseEdgeConfig } from "../../edge/config.ts";
 import { createConnectCoreClient } from "../../edge/core/connect-core-client.ts";
 import { CoreCallError } from "../../edge/core/core-client.ts";
-import { createCodecPool } from "../../edge/runtime/codec-pool.ts";
+import { createPreparerPool } from "../../edge/runtime/preparer-pool.ts";
 import { Speaker } from "../../edge/speak/speaker.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
@@ -65,9 +67,9 @@ async function renderFrames(
   root: string,
   start: number,
 ): Promise<number> {
-  const { cache, core } = parseEdgeConfig({}, "render");
+  const { cache, core, jpeg } = parseEdgeConfig({}, "render");
   const store = createFolderStore(root);
-  const codecs = createCodecPool(availableParallelism());
+  const preparer = createPreparerPool(availableParallelism());
   const sessionManager = new Http2SessionManager(coreUrl);
   const transport = createGrpcTransport({
     baseUrl: coreUrl,
@@ -76,10 +78,15 @@ async function renderFrames(
   });
   const speaker = new Speaker({
     core: createConnectCoreClient(transport, core.timeout_s * 1000),
-    backgrounds: new BackgroundFrames(store, codecs, megabytes(cache.background_mb)),
-    compositor: new Compositor(),
-    codecs,
-    jpegQuality: 100,
+    prepared: new PreparedFrames({
+      store,
+      packs: new FramePacks(store),
+      preparer,
+      jpeg,
+      maxBytes: megabytes(cache.prepared_mb),
+      pngEffort: "fast",
+    }),
+    splicer: new Splicer(),
     maxSpeaking: 1,
     now: () => performance.now(),
   });
@@ -105,11 +112,11 @@ async function renderFrames(
   } as const;
   for await (const frame of speaker.speak(request)) {
     const name = `${String(frame.frame).padStart(6, "0")}.png`;
-    await writeFile(join(folder, name), frame.image);
+    await writeFile(join(folder, name), joinBytes(frame.image));
     progress.update(++frames, Math.max(frames, frameCount(samples)));
   }
   sessionManager.abort();
-  await codecs.stop();
+  await preparer.stop();
   return frames;
 }
 

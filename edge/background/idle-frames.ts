@@ -1,8 +1,23 @@
 import { LRUCache } from "lru-cache";
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
-import type { ImageCodecs } from "../../avatar/image/codecs.ts";
+import type { ObjectStore } from "../../avatar/object-store.ts";
+import { joinBytes } from "../compositor/join-bytes.ts";
+import type { Splicer } from "../compositor/splicer.ts";
 import type { ImageFormat } from "../speak/image-format.ts";
-import type { BackgroundFrames } from "./background-frames.ts";
+import type { FramePacks } from "./frame-packs.ts";
+import { type FramePreparer, frameShape } from "./frame-preparer.ts";
+import { readPlainFrame } from "./plain-frames.ts";
+import type { PreparedFrames } from "./prepared-frames.ts";
+
+export interface IdleFramesOptions {
+  readonly store: ObjectStore;
+  readonly packs: FramePacks;
+  readonly preparer: FramePreparer;
+  readonly prepared: PreparedFrames;
+  readonly splicer: Splicer;
+  /** Of finished frames, of all avatars together. */
+  readonly maxBytes: number;
+}
 
 interface Wanted {
   readonly avatar: PublishedAvatar;
@@ -10,35 +25,28 @@ interface Wanted {
   readonly format: ImageFormat;
 }
 
-/** Background frames of silent avatars, coded; bounded in bytes. */
+/**
+ * Background frames of silent avatars: the prepared frame with its own mouth,
+ * so that a frame is coded alike whether its avatar speaks or not.
+ */
 export class IdleFrames {
+  readonly #options: IdleFramesOptions;
   readonly #images: LRUCache<string, Uint8Array<ArrayBuffer>, Wanted>;
 
-  /** @param maxBytes of coded frames, of all avatars together */
-  constructor(
-    backgrounds: BackgroundFrames,
-    codecs: ImageCodecs,
-    jpegQuality: number,
-    maxBytes: number,
-  ) {
+  constructor(options: IdleFramesOptions) {
+    this.#options = options;
     this.#images = new LRUCache<string, Uint8Array<ArrayBuffer>, Wanted>({
-      maxSize: maxBytes,
+      maxSize: options.maxBytes,
       sizeCalculation: (image) => image.length,
       fetchMethod: async (_key, _stale, { context: { avatar, index, format } }) => {
-        const published = avatar.manifest.frames?.extension === "jpg" ? "jpeg" : "png";
-        // The published file, as it is, is the best there can be.
-        if (published === format) return backgrounds.file(avatar, index);
-        const shared = await backgrounds.get(avatar, index);
-        // Codecs in threads take the pixels away.
-        const image = { ...shared, data: shared.data.slice() };
-        return format === "png"
-          ? codecs.encodePng(image)
-          : codecs.encodeJpeg(image, { quality: jpegQuality });
+        const frame = await options.prepared.get(avatar, index, format);
+        const mouth = await this.#mouth(avatar, index);
+        return joinBytes(options.splicer.splice(frame, mouth));
       },
     });
   }
 
-  /** @throws AvatarError */
+  /** A PNG or JPEG file. @throws AvatarError, ImageError, PreparedFrameError */
   async get(
     avatar: PublishedAvatar,
     index: number,
@@ -46,5 +54,15 @@ export class IdleFrames {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const key = `${avatar.prefix}${index}.${format}`;
     return this.#images.forceFetch(key, { context: { avatar, index, format } });
+  }
+
+  async #mouth(avatar: PublishedAvatar, index: number): Promise<Uint8Array> {
+    const { packs, preparer, store } = this.#options;
+    const shape = frameShape(avatar, index);
+    const pack = await packs.open(avatar, "mouth");
+    if (!pack) return preparer.cutMouth(await readPlainFrame(store, avatar, index), shape);
+    const { width, height } = shape.region;
+    const whole = { width, height, region: { x: 0, y: 0, width, height } };
+    return preparer.cutMouth(await pack.read(index), whole);
   }
 }

@@ -10,7 +10,7 @@ const out = join(here, "gen");
 mkdirSync(out, { recursive: true });
 
 /** Each is compiled from `assembly/NAME.ts`, and exported as a compiled module by `gen/NAME.js`. */
-const MODULES = ["png", "jpeg", "compositor"];
+const MODULES = ["png", "jpeg"];
 
 for (const name of MODULES) {
   const { error, stderr } = await asc.main([

@@ -4,7 +4,7 @@ import { type MultipartOptions, multipartStream, type Part } from "./multipart.t
 
 const part = (text: string): Part => ({
   headers: { "Content-Type": "text/plain" },
-  body: new TextEncoder().encode(text),
+  body: [text.slice(0, 1), text.slice(1)].map((piece) => new TextEncoder().encode(piece)),
 });
 const options: MultipartOptions = {
   boundary: "b",

@@ -1,7 +1,8 @@
 /** One part of a multipart body. */
 export interface Part {
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
+  /** In pieces, which go out one after the other without being joined. */
+  readonly body: readonly Uint8Array[];
 }
 
 export interface MultipartOptions {
@@ -57,9 +58,10 @@ function enqueuePart(
   boundary: string,
   { headers, body }: Part,
 ): void {
-  const lines = Object.entries({ ...headers, "Content-Length": String(body.length) });
+  const length = body.reduce((sum, piece) => sum + piece.length, 0);
+  const lines = Object.entries({ ...headers, "Content-Length": String(length) });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   controller.enqueue(encoder.encode(`--${boundary}\r\n${head}\r\n`));
-  controller.enqueue(body);
+  for (const piece of body) if (piece.length > 0) controller.enqueue(piece);
   controller.enqueue(LINE_BREAK);
 }

@@ -1,6 +1,7 @@
 import { AvatarError, type AvatarErrorCode } from "../../avatar/avatar-error.ts";
 import { ImageError } from "../../avatar/image/image-error.ts";
 import { AudioError } from "../audio/audio-error.ts";
+import { PreparedFrameError } from "../compositor/prepared-frame-error.ts";
 import { CoreCallError, type CoreCallErrorCode } from "../core/core-client.ts";
 import { RequestError } from "./request-error.ts";
 
@@ -82,6 +83,7 @@ function describe(error: unknown): { status: number; detail: string; retryAfterS
     return { status: audioStatus(error.code), detail: error.message };
   }
   if (error instanceof AvatarError) return withRetry(AVATAR_STATUS[error.code], error.message);
+  if (error instanceof PreparedFrameError) return { status: 500, detail: error.message };
   if (error instanceof ImageError) {
     return { status: 500, detail: `a published frame cannot be read: ${error.message}` };
   }

@@ -81,7 +81,7 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: { requ
         const problem = toProblem(error, requestId);
         logger.error("speech broke off", { requestId, error: String(error) });
         const headers = { "Content-Type": "application/problem+json" };
-        return { headers, body: new TextEncoder().encode(problemJson(problem)) };
+        return { headers, body: [new TextEncoder().encode(problemJson(problem))] };
       },
       onCancel: () => leaving.abort(),
     });

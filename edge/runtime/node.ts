@@ -8,8 +8,8 @@ import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { createApp } from "../app.ts";
 import type { EdgeConfig } from "../config.ts";
 import { createConnectCoreClient } from "../core/connect-core-client.ts";
-import { createCodecPool } from "./codec-pool.ts";
 import { createFolderAssets } from "./folder-assets.ts";
+import { createPreparerPool } from "./preparer-pool.ts";
 
 /** Requests under way get so long when the edge stops. */
 const DRAIN_LIMIT_MS = 5000;
@@ -35,12 +35,12 @@ export async function startNodeEdge(
     acceptCompression: [],
     sessionManager,
   });
-  const codecs = createCodecPool(availableParallelism());
+  const preparer = createPreparerPool(availableParallelism());
   const app = createApp({
     config,
     store: createFolderStore(config.avatars_root),
     core: createConnectCoreClient(transport, config.core.timeout_s * 1000),
-    codecs,
+    preparer,
     assets: assetsRoot === null ? null : createFolderAssets(assetsRoot),
     logger,
     now: () => performance.now(),
@@ -60,7 +60,7 @@ export async function startNodeEdge(
       await closed;
       clearTimeout(cut);
       sessionManager.abort();
-      await codecs.stop();
+      await preparer.stop();
     },
   };
 }

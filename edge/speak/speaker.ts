@@ -1,10 +1,14 @@
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
-import type { ImageCodecs } from "../../avatar/image/codecs.ts";
 import { backgroundIndex } from "../../avatar/playback.ts";
 import { FRAMES_PER_SECOND } from "../../avatar/speech-timing.ts";
-import type { BackgroundFrames } from "../background/background-frames.ts";
-import type { Compositor } from "../compositor/compositor.ts";
-import type { CoreClient, CoreTimes, MouthRegion } from "../core/core-client.ts";
+import type { PreparedFrames } from "../background/prepared-frames.ts";
+import type { PreparedFrame, Splicer } from "../compositor/splicer.ts";
+import {
+  CoreCallError,
+  type CoreClient,
+  type CoreTimes,
+  type MouthRegion,
+} from "../core/core-client.ts";
 import { RequestError } from "../http/request-error.ts";
 import type { ImageFormat } from "./image-format.ts";
 import { streamMouths } from "./mouth-stream.ts";
@@ -12,11 +16,8 @@ import { cutSpeechWindows } from "./speech-windows.ts";
 
 export interface SpeakerOptions {
   readonly core: CoreClient;
-  readonly backgrounds: BackgroundFrames;
-  readonly compositor: Compositor;
-  readonly codecs: ImageCodecs;
-  /** As libjpeg counts it, 1..100. */
-  readonly jpegQuality: number;
+  readonly prepared: PreparedFrames;
+  readonly splicer: Splicer;
   /** Utterances at the same time. */
   readonly maxSpeaking: number;
   readonly now: () => number;
@@ -40,8 +41,8 @@ export interface SpokenFrame {
   /** Time from the start of the utterance. */
   readonly timeMs: number;
   readonly backgroundIndex: number;
-  /** A PNG or JPEG file. */
-  readonly image: Uint8Array;
+  /** A PNG or JPEG file, in parts. Shared with other frames: do not write to them. */
+  readonly image: readonly Uint8Array<ArrayBuffer>[];
   /** What the frame cost here, in milliseconds. */
   readonly times: EdgeTimes;
   /** What frames up to this one cost at the core; on some frames only. */
@@ -49,10 +50,13 @@ export interface SpokenFrame {
 }
 
 export interface EdgeTimes {
+  /** Waiting for the prepared frame. */
   readonly backgroundMs: number;
-  readonly compositeMs: number;
-  readonly encodeMs: number;
+  readonly spliceMs: number;
 }
+
+/** Two reads of a pack, or some time for frames that have to be prepared. */
+const AHEAD_FRAMES = 12;
 
 /** Makes avatars speak: speech in, complete frames out. */
 export class Speaker {
@@ -68,7 +72,7 @@ export class Speaker {
    * @throws RequestError 429, CoreCallError, AvatarError and what `speech` throws
    */
   async *speak(request: SpeakRequest): AsyncGenerator<SpokenFrame> {
-    const { maxSpeaking, core, codecs } = this.#options;
+    const { maxSpeaking, core } = this.#options;
     if (this.#speaking >= maxSpeaking) {
       throw new RequestError(
         429,
@@ -80,51 +84,49 @@ export class Speaker {
     try {
       const { avatar, start } = request;
       const windows = cutSpeechWindows(request.speech);
-      // While one frame is coded the next may be, where there are threads for it.
-      const coding: Promise<SpokenFrame>[] = [];
+      this.#readAhead(request, start);
       for await (const mouth of streamMouths(core, avatar.summary, windows, start, request)) {
-        const frame = this.#compose(request, mouth);
-        // It may fail before its turn comes.
-        frame.catch(() => {});
-        coding.push(frame);
-        this.#readAhead(avatar, start + mouth.frame + 1);
-        if (coding.length >= codecs.parallel) yield await coding.shift()!;
+        this.#readAhead(request, start + mouth.frame + 1);
+        yield await this.#compose(request, mouth);
       }
-      while (coding.length > 0) yield await coding.shift()!;
     } finally {
       this.#speaking--;
     }
   }
 
   async #compose({ avatar, format }: SpeakRequest, mouth: MouthRegion): Promise<SpokenFrame> {
-    const { backgrounds, codecs, compositor, jpegQuality, now } = this.#options;
+    const { prepared, splicer, now } = this.#options;
     const started = now();
-    const background = await backgrounds.get(avatar, mouth.backgroundIndex);
-    const compositing = now();
-    const picture = compositor.paste(background, mouth.region, mouth.pixels);
-    const encoding = now();
-    const image =
-      format === "png"
-        ? await codecs.encodePng(picture)
-        : await codecs.encodeJpeg(picture, { quality: jpegQuality });
+    const frame = await prepared.get(avatar, mouth.backgroundIndex, format);
+    checkRegion(frame, mouth);
+    const splicing = now();
+    const image = splicer.splice(frame, mouth.pixels);
     return {
       frame: mouth.frame,
       timeMs: Math.round((mouth.frame * 1000) / FRAMES_PER_SECOND),
       backgroundIndex: mouth.backgroundIndex,
       image,
-      times: {
-        backgroundMs: compositing - started,
-        compositeMs: encoding - compositing,
-        encodeMs: now() - encoding,
-      },
+      times: { backgroundMs: splicing - started, spliceMs: now() - splicing },
       coreTimes: mouth.times,
     };
   }
 
-  /** Starts reading the next background while the core makes its mouth. */
-  #readAhead(avatar: PublishedAvatar, position: number): void {
-    const index = backgroundIndex(position, avatar.summary.frameCount);
-    // A failure shows when the frame is needed.
-    this.#options.backgrounds.get(avatar, index).catch(() => {});
+  #readAhead({ avatar, format }: SpeakRequest, position: number): void {
+    const { frameCount } = avatar.summary;
+    const indices = Array.from({ length: AHEAD_FRAMES }, (_, n) =>
+      backgroundIndex(position + n, frameCount),
+    );
+    this.#options.prepared.readAhead(avatar, indices, format);
   }
+}
+
+function checkRegion({ entry }: PreparedFrame, { region, frame }: MouthRegion): void {
+  const { x, y, width, height } = entry.region;
+  const fits =
+    region.x === x && region.y === y && region.width === width && region.height === height;
+  if (fits) return;
+  throw new CoreCallError(
+    "internal",
+    `the core placed the mouth of frame ${frame} elsewhere than the avatar does: run the same version of core and edge`,
+  );
 }

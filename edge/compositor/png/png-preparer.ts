@@ -1,6 +1,7 @@
 import type { Rectangle } from "../../../avatar/rectangle.ts";
 import { type Background, cutBand } from "../band.ts";
 import { module } from "../gen/png.js";
+import { joinBytes } from "../join-bytes.ts";
 import { Kernels } from "../kernels.ts";
 import { encodeEntry, type PreparedEntry } from "../prepared-entry.ts";
 import { CODE_LENGTHS_BYTES, MAX_LITERAL_BITS, type PngExports, pngBand } from "./png-frame.ts";
@@ -57,7 +58,7 @@ export class PngPreparer {
     view.setUint32(4, compressed.adler[1], true);
     const filters = compressed.filters.subarray(region.y, region.y + region.height);
     const band = cutBand(background, pngBand(size));
-    const head = concat([
+    const head = joinBytes([
       Uint8Array.from(SIGNATURE),
       this.#chunk("IHDR", imageHeader(width, height, COLOUR_TYPES[channels])),
       this.#chunk("IDAT", compressed.above),
@@ -66,7 +67,7 @@ export class PngPreparer {
       kind: "MPNG",
       ...size,
       head,
-      live: concat([
+      live: joinBytes([
         band,
         adler,
         compressed.codeLengths,
@@ -155,14 +156,4 @@ function imageHeader(width: number, height: number, colourType: number): Uint8Ar
   header[8] = 8;
   header[9] = colourType;
   return header;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AvatarError } from "../../avatar/avatar-error.ts";
+import { createImageCodecs } from "../../avatar/image/codecs.ts";
+import type { RgbaImage } from "../../avatar/image/types.ts";
+import { randomFrame, seededRandom } from "../../test/support/composite.ts";
+import { MemoryStore, storeAvatar } from "../../test/support/packed-avatar.ts";
+import { type Delivery, prepareFrame } from "../compositor/delivery.ts";
+import { joinBytes } from "../compositor/join-bytes.ts";
+import { Splicer } from "../compositor/splicer.ts";
+import { FramePacks } from "./frame-packs.ts";
+import { createFramePreparer, type FramePreparer } from "./frame-preparer.ts";
+import { IdleFrames } from "./idle-frames.ts";
+import { PreparedFrames } from "./prepared-frames.ts";
+
+const WIDTH = 64;
+const HEIGHT = 48;
+const FRAMES = 12;
+const JPEG = { quality: 80, subsampling: "4:2:0" } as const;
+const codecs = createImageCodecs();
+
+const regions = Array.from({ length: FRAMES }, (_, n) => ({
+  x: 10 + n,
+  y: 8,
+  width: 20,
+  height: 16,
+}));
+
+const images: RgbaImage[] = regions.map((_, n) => {
+  const size = { width: WIDTH, height: HEIGHT, channels: 4 as const };
+  const { data } = randomFrame(seededRandom(n), size, "smooth");
+  for (let at = 3; at < data.length; at += 4) data[at] = 255;
+  return { width: WIDTH, height: HEIGHT, data: new Uint8ClampedArray(data) };
+});
+
+const entries = (delivery: Delivery) =>
+  images.map((image, n) => prepareFrame(image, regions[n]!, delivery));
+
+function setUp(
+  kind: "packed" | "plain",
+  files: readonly Uint8Array[],
+  settings: { maxBytes?: number; preparer?: FramePreparer } = {},
+) {
+  const store = new MemoryStore();
+  const avatar = storeAvatar(store, {
+    id: "ada",
+    width: WIDTH,
+    height: HEIGHT,
+    regions,
+    packs:
+      kind === "plain"
+        ? {}
+        : {
+            png: entries({ format: "png", softEdge: 0 }),
+            jpeg: entries({ format: "jpeg", softEdge: 0, ...JPEG }),
+          },
+    ...(kind === "plain" && { files }),
+  });
+  const packs = new FramePacks(store);
+  const preparer = settings.preparer ?? createFramePreparer(codecs);
+  const maxBytes = settings.maxBytes ?? 1e9;
+  const frames = new PreparedFrames({ store, packs, preparer, jpeg: JPEG, maxBytes });
+  return { store, avatar, packs, preparer, frames };
+}
+
+const encodeFiles = () => Promise.all(images.map((image) => codecs.encodePng(image)));
+const settle = async () => {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test("a frame from a pack and one prepared on first use have the same bytes", async () => {
+  const files = await encodeFiles();
+  const packed = setUp("packed", files);
+  const plain = setUp("plain", files);
+  for (const format of ["png", "jpeg"] as const) {
+    for (let n = 0; n < FRAMES; n++) {
+      const a = await packed.frames.get(packed.avatar, n, format);
+      const b = await plain.frames.get(plain.avatar, n, format);
+      assert.deepEqual(a.entry, b.entry);
+    }
+  }
+});
+
+test("a frame is prepared once, however many ask, and counted", async () => {
+  let prepared = 0;
+  const inner = createFramePreparer(codecs);
+  const preparer: FramePreparer = {
+    ...inner,
+    prepare: (...order) => {
+      prepared++;
+      return inner.prepare(...order);
+    },
+  };
+  const { frames, avatar } = setUp("plain", await encodeFiles(), { preparer });
+  const all = await Promise.all(Array.from({ length: 9 }, () => frames.get(avatar, 3, "jpeg")));
+  assert.equal(new Set(all).size, 1);
+  assert.equal(prepared, 1);
+  await frames.get(avatar, 3, "jpeg");
+  const { hits, misses, frames: held } = frames.stats;
+  assert.deepEqual({ hits, misses, held }, { hits: 1, misses: 9, held: 1 });
+});
+
+test("neighbours in a pack are read ahead together, in either direction", async () => {
+  const { frames, avatar, store } = setUp("packed", []);
+  frames.readAhead(avatar, [2, 3, 4, 5, 6, 7], "png");
+  await settle();
+  const before = store.reads.length;
+  assert.equal(before, 2, "the index, and one span");
+  for (let n = 2; n <= 7; n++) await frames.get(avatar, n, "png");
+  assert.equal(store.reads.length, before);
+  assert.equal(frames.stats.hits, 6);
+  // One that comes into sight waits for company; the turn of the loop goes the other way.
+  frames.readAhead(avatar, [3, 4, 5, 6, 7, 8], "png");
+  await settle();
+  assert.equal(store.reads.length, before);
+  frames.readAhead(avatar, [11, 10, 9, 8, 7, 6], "png");
+  await settle();
+  assert.equal(store.reads.length, before + 1);
+  assert.equal(frames.stats.frames, 10);
+});
+
+test("the bound on bytes holds, least recently used out first", async () => {
+  const sizes = entries({ format: "png", softEdge: 0 }).map((entry) => entry.length - 64);
+  const maxBytes = sizes[0]! + sizes[1]! + sizes[2]! + 10;
+  const { frames, avatar } = setUp("packed", [], { maxBytes });
+  for (const n of [0, 1, 2, 0, 3]) {
+    await frames.get(avatar, n, "png");
+    assert.ok(frames.stats.bytes <= maxBytes);
+  }
+  assert.ok(frames.stats.evictions >= 1);
+  const { misses } = frames.stats;
+  await frames.get(avatar, 0, "png");
+  assert.equal(frames.stats.misses, misses, "the one used last is still there");
+  await frames.get(avatar, 1, "png");
+  assert.equal(frames.stats.misses, misses + 1, "the one used first is not");
+});
+
+test("a failure is told to everyone who waits, and tried again for the next", async () => {
+  const { frames, avatar, store } = setUp("packed", []);
+  const pack = store.objects.get("avatars/ada/1/png.pack")!;
+  const last = pack.length - 1;
+  pack[last]! ^= 1;
+  const refused = (error: unknown) =>
+    error instanceof AvatarError && /entry 11 has changed/.test(error.message);
+  await Promise.all([1, 2, 3].map(() => assert.rejects(frames.get(avatar, 11, "png"), refused)));
+  pack[last]! ^= 1;
+  assert.equal((await frames.get(avatar, 11, "png")).entry.width, WIDTH);
+});
+
+test("a frame of another avatar in a sound pack is refused", async () => {
+  const { frames, avatar } = setUp("packed", []);
+  const [first, ...others] = avatar.manifest.rectangles;
+  const moved = { ...avatar, manifest: { ...avatar.manifest, rectangles: [...others, first!] } };
+  await assert.rejects(frames.get(moved, 0, "png"), /is not that of its manifest/);
+});
+
+test("an idle frame is the prepared one with its own mouth", async () => {
+  const files = await encodeFiles();
+  const { frames: prepared, avatar, store, packs, preparer } = setUp("plain", files);
+  const splicer = new Splicer();
+  const idle = new IdleFrames({ store, packs, preparer, prepared, splicer, maxBytes: 1e8 });
+  const png = await codecs.decode(await idle.get(avatar, 5, "png"));
+  assert.deepEqual(png.data, images[5]!.data);
+  const shape = { width: WIDTH, height: HEIGHT, region: regions[5]! };
+  const mouth = await preparer.cutMouth(files[5]!, shape);
+  const frame = await prepared.get(avatar, 5, "jpeg");
+  assert.deepEqual(await idle.get(avatar, 5, "jpeg"), joinBytes(splicer.splice(frame, mouth)));
+});

@@ -1,1 +1,0 @@
-export { alloc, paste } from "./paste";
