@@ -3,6 +3,7 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { benchLru } from "./lru.ts";
 import { benchPath } from "./path.ts";
+import { plotFrameCost } from "./plot.ts";
 import { benchJpeg, benchPng } from "./splice.ts";
 
 /** What a benchmark found: rows of a table, as they are printed and written. */
@@ -16,7 +17,7 @@ const TOPICS: Readonly<Record<string, () => Promise<Rows>>> = {
 };
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: "string" } },
+  options: { json: { type: "string" }, plot: { type: "string" } },
   allowPositionals: true,
 });
 const topics = positionals.length > 0 ? positionals : Object.keys(TOPICS);
@@ -36,4 +37,7 @@ for (const topic of topics) {
 }
 if (values.json !== undefined) {
   await writeFile(values.json, `${JSON.stringify({ machine, results }, null, 2)}\n`);
+}
+if (values.plot !== undefined) {
+  await writeFile(values.plot, plotFrameCost(results, `${machine.cpu}, Node ${machine.node}`));
 }

@@ -129,6 +129,30 @@ describe("speak, through core and edge", () => {
     assert.equal((await speak("", wavFile(tone(800)))).status, 200);
   });
 
+  test("a reader that stands still stops the work, all the way to the core", async () => {
+    const { core } = system.core;
+    const before = core.registry.stats.of("tiny").frames;
+    const samples = tone(16_000 * 100);
+    const response = await fetch(`${system.edge.url}/v1/avatars/tiny/speak?format=png`, {
+      method: "POST",
+      headers: { "content-type": "audio/wav" },
+      body: wavFile(samples),
+    });
+    // Until nothing is made any more: what fits into the sockets' buffers has been.
+    let made = -1;
+    for (let still = 0; still < 8; ) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const frames = core.registry.stats.of("tiny").frames - before;
+      still = frames === made ? still + 1 : 0;
+      made = frames;
+    }
+    assert.ok(made < frameCount(samples.length) / 2, `${made} frames were made for nobody`);
+    // And goes on when it reads on.
+    const reader = response.body!.getReader();
+    while (core.registry.stats.of("tiny").frames - before <= made) await reader.read();
+    await reader.cancel();
+  });
+
   test("idle frames: the published PNG as it is, JPEG made once, both cacheable", async () => {
     const base = `${system.edge.url}/v1/avatars/tiny`;
     const { version } = (await (await fetch(base)).json()) as { version: string };
