@@ -3,11 +3,6 @@ import { AvatarError } from "../avatar/avatar-error.ts";
 import { SettingsError } from "../avatar/settings.ts";
 import { CoreError } from "../gpu-core/core-error.ts";
 import { CommandError } from "./command-error.ts";
-import { runCore } from "./commands/core.ts";
-import { runEdge } from "./commands/edge.ts";
-import { runImport } from "./commands/import.ts";
-import { runRender } from "./commands/render.ts";
-import { runServe } from "./commands/serve.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -27,6 +22,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** Commands are loaded when they run: most need neither the core nor the edge. */
 function createProgram(): Command {
   const program = new Command("mouthpiece")
     .description(
@@ -39,17 +35,17 @@ function createProgram(): Command {
     .command("serve")
     .description("core and edge on this machine, with the demo avatar")
     .option("--config <file>", "YAML with the sections `core` and `edge`")
-    .action(runServe);
+    .action(async (options) => (await import("./commands/serve.ts")).runServe(options));
   program
     .command("core")
     .description("the GPU core")
     .option("--config <file>", "config.yaml of the core")
-    .action(runCore);
+    .action(async (options) => (await import("./commands/core.ts")).runCore(options));
   program
     .command("edge")
     .description("an edge compositor")
     .option("--config <file>", "YAML of the edge")
-    .action(runEdge);
+    .action(async (options) => (await import("./commands/edge.ts")).runEdge(options));
 
   const imports = program.command("import").description("turn a dataset into an avatar");
   const importer = (name: string, description: string) =>
@@ -63,12 +59,36 @@ function createProgram(): Command {
       .option("--encoder <file>", "the audio encoder as ONNX")
       .option("--root <dir>", "folder that holds `avatars/`", ".data")
       .option("--json", "print the result as JSON");
-  importer("synctalk", "a SyncTalk_2D dataset folder").action((dir, options) =>
-    runImport("synctalk", dir, options),
+  importer("synctalk", "a SyncTalk_2D dataset folder").action(async (dir, options) =>
+    (await import("./commands/import.ts")).runImport("synctalk", dir, options),
   );
-  importer("webcodectest", "a webcodectest package").action((dir, options) =>
-    runImport("webcodectest", dir, options),
+  importer("webcodectest", "a webcodectest package").action(async (dir, options) =>
+    (await import("./commands/import.ts")).runImport("webcodectest", dir, options),
   );
+
+  program
+    .command("publish")
+    .description(
+      "prepare an imported avatar for delivery, and upload it; goes on where it was cut off",
+    )
+    .argument("<id>", "id of the avatar")
+    .requiredOption("--to <target>", "s3://bucket[/prefix], or a folder")
+    .option("--root <dir>", "folder that holds `avatars/`", ".data")
+    .option("--formats <list>", "what edges will deliver", "png,jpeg")
+    .option("--quality <n>", "of JPEG, as libjpeg counts it, 1 to 100", "85")
+    .option("--subsampling <ratio>", "of JPEG's colours, 4:2:0 or 4:4:4", "4:2:0")
+    .option(
+      "--soft-edge <pixels>",
+      "blend the mouth into the background, 0 to 64; the avatar's own if left out",
+    )
+    .option("--keep-frames", "upload the plain frames too")
+    .option(
+      "--concurrency <n>",
+      "threads, and requests at the same time; the machine's cores, and 8",
+    )
+    .option("--endpoint <url>", "of the store; AWS_ENDPOINT_URL if left out")
+    .option("--json", "print the result as JSON")
+    .action(async (id, options) => (await import("./commands/publish.ts")).runPublish(id, options));
 
   program
     .command("render")
@@ -80,7 +100,7 @@ function createProgram(): Command {
     .option("--root <dir>", "folder that holds `avatars/`", ".data")
     .option("--core <url>", "a running core; one is started if left out")
     .option("--json", "print the result as JSON")
-    .action(runRender);
+    .action(async (options) => (await import("./commands/render.ts")).runRender(options));
   return program;
 }
 
