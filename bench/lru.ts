@@ -14,7 +14,7 @@ import { type Delivery, prepareFrame } from "../edge/compositor/delivery.ts";
 import { Splicer } from "../edge/compositor/splicer.ts";
 import { MemoryStore, storeAvatar } from "../test/support/packed-avatar.ts";
 import { median, round } from "./compare.ts";
-import type { Rows } from "./main.ts";
+import type { Rows } from "./rows.ts";
 
 const FRAMES = 500;
 /** So many are drawn and prepared; the others repeat them, each with bytes of its own in the pack. */

@@ -4,10 +4,8 @@ import { parseArgs } from "node:util";
 import { benchLru } from "./lru.ts";
 import { benchPath } from "./path.ts";
 import { plotFrameCost } from "./plot.ts";
+import type { Rows } from "./rows.ts";
 import { benchJpeg, benchPng } from "./splice.ts";
-
-/** What a benchmark found: rows of a table, as they are printed and written. */
-export type Rows = readonly Readonly<Record<string, string | number>>[];
 
 const TOPICS: Readonly<Record<string, () => Promise<Rows>>> = {
   path: benchPath,

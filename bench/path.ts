@@ -22,9 +22,9 @@ import { AUDIO_TENSOR_SIZE } from "../gpu-core/audio/feature-extractor.ts";
 import { parseCoreConfig } from "../gpu-core/config.ts";
 import { startCore } from "../gpu-core/main.ts";
 import { Unet, VISUAL_TENSOR_SIZE } from "../gpu-core/model/unet.ts";
-import type { Rows } from "./main.ts";
 import { buildSynctalkAudioEncoder } from "./models/synctalk-audio-encoder.ts";
 import { buildSynctalkUnet } from "./models/synctalk-unet.ts";
+import type { Rows } from "./rows.ts";
 
 const SEED = 7;
 const SAMPLE = fileURLToPath(new URL("../avatar/demo/sample.wav", import.meta.url));

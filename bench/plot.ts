@@ -1,4 +1,4 @@
-import type { Rows } from "./main.ts";
+import type { Rows } from "./rows.ts";
 
 const WIDTH = 720;
 const HEIGHT = 400;

@@ -4,8 +4,8 @@ import type { RgbaImage, RgbImage } from "../avatar/image/types.ts";
 import { type Delivery, prepareFrame } from "../edge/compositor/delivery.ts";
 import { readPreparedFrame, Splicer } from "../edge/compositor/splicer.ts";
 import { type Candidate, compare, type Measured, round } from "./compare.ts";
-import type { Rows } from "./main.ts";
 import { type Material, readMaterials, scaled, withMouthSize } from "./material.ts";
+import type { Rows } from "./rows.ts";
 
 const codecs = createImageCodecs();
 const splicer = new Splicer();

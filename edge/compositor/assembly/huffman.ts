@@ -1,4 +1,7 @@
-// Code lengths of an optimal prefix code (Huffman 1952) that no code exceeds.
+// An optimal prefix code (Huffman 1952) with a limit on its lengths, and the
+// codes that belong to lengths.
+
+const MAX_CODE_BITS: i32 = 15;
 
 /** Room for `buildLengths`: two arrays of nodes for alphabets of up to 288 symbols. */
 const MAX_SYMBOLS = 288;
@@ -115,4 +118,26 @@ function assign(lengths: usize, used: i32, maxBits: i32): void {
     let count = load<u32>(lengthCounts + (length << 2));
     for (; count > 0; count--) store<u8>(lengths + load<u32>(order + (at++ << 2)), <u8>length);
   }
+}
+
+/**
+ * Canonical codes (RFC 1951, 3.2.2) with their bits reversed, as they are
+ * written: code | length << 16.
+ */
+export function canonicalCodes(lengths: usize, symbols: i32, codes: usize): void {
+  let code: u32 = 0;
+  for (let length: u32 = 1; length <= <u32>MAX_CODE_BITS; length++) {
+    code <<= 1;
+    for (let symbol = 0; symbol < symbols; symbol++) {
+      if (load<u8>(lengths + symbol) != length) continue;
+      store<u32>(codes + (symbol << 2), reverse(code, length) | (length << 16));
+      code++;
+    }
+  }
+}
+
+function reverse(code: u32, length: u32): u32 {
+  let reversed: u32 = 0;
+  for (let i: u32 = 0; i < length; i++) reversed |= ((code >> i) & 1) << (length - 1 - i);
+  return reversed & 0xffff;
 }

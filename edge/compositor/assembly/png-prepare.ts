@@ -3,8 +3,12 @@
 import {
   alignBits,
   beginBits,
-  beginBlock,
   bitsSince,
+  putAlignment,
+  putBits,
+} from "./deflate-bits";
+import {
+  beginBlock,
   chooseTokens,
   clearCounts,
   countLiteral,
@@ -14,14 +18,12 @@ import {
   LITERALS,
   literalLengths,
   makeCodes,
-  putAlignment,
-  putBits,
   putEnd,
-  putHeader,
   putTokens,
   ROOM_PER_BYTE,
   takeCosts,
 } from "./deflate-block";
+import { putHeader } from "./deflate-header";
 import { ADLER_BASE } from "./adler32";
 import { beginMatching, staticEnd } from "./deflate-match";
 import { FILTER_COUNT, filterRun } from "./png-filter";

@@ -2,6 +2,7 @@
 // between them are shifted in behind. `../png/png-splicer.ts` fills in the layout.
 import { ADLER_BASE, runSum, runWeighted, sumRun } from "./adler32";
 import { crc32 } from "./crc32";
+import { canonicalCodes } from "./huffman";
 import { filterRun } from "./png-filter";
 
 @unmanaged
@@ -38,7 +39,6 @@ class SpliceLayout {
 }
 
 const SYMBOLS = 286;
-const MAX_CODE_BITS = 15;
 
 /**
  * Writes the IDAT chunk of the rows, then, behind it, the IDAT chunk of the
@@ -47,7 +47,7 @@ const MAX_CODE_BITS = 15;
  */
 export function splicePng(layoutAt: usize): i32 {
   const l = changetype<SpliceLayout>(layoutAt);
-  buildCodes(l);
+  canonicalCodes(l.codeLengths, SYMBOLS, l.codes);
   const data = <usize>l.out + 8;
   let out = data;
   let bits: u64 = 0;
@@ -147,36 +147,4 @@ function writeChunk(chunk: usize, type: u32, bytes: i32): usize {
   const end = chunk + 8 + <usize>bytes;
   store<u32>(end, bswap<u32>(crc32(chunk + 4, bytes + 4)));
   return end + 4;
-}
-
-/** Canonical codes (RFC 1951, 3.2.2) with their bits reversed: code | length << 16. */
-function buildCodes(l: SpliceLayout): void {
-  const next = memory.data(64, 4);
-  memory.fill(next, 0, 64);
-  for (let symbol = 0; symbol < SYMBOLS; symbol++) {
-    const at = next + (<usize>load<u8>(l.codeLengths + symbol) << 2);
-    store<u32>(at, load<u32>(at) + 1);
-  }
-  store<u32>(next, 0);
-  let code: u32 = 0;
-  let before: u32 = 0;
-  for (let length = 1; length <= MAX_CODE_BITS; length++) {
-    code = (code + before) << 1;
-    before = load<u32>(next + (length << 2));
-    store<u32>(next + (length << 2), code);
-  }
-  for (let symbol = 0; symbol < SYMBOLS; symbol++) {
-    const length = <u32>load<u8>(l.codeLengths + symbol);
-    if (length == 0) continue;
-    const at = next + (length << 2);
-    const canonical = load<u32>(at);
-    store<u32>(at, canonical + 1);
-    store<u32>(l.codes + (symbol << 2), reverse(canonical, length) | (length << 16));
-  }
-}
-
-export function reverse(code: u32, length: u32): u32 {
-  let reversed: u32 = 0;
-  for (let i: u32 = 0; i < length; i++) reversed |= ((code >> i) & 1) << (length - 1 - i);
-  return reversed & 0xffff;
 }

@@ -1,0 +1,2 @@
+/** What a benchmark found: rows of a table, as they are printed and written. */
+export type Rows = readonly Readonly<Record<string, string | number>>[];
