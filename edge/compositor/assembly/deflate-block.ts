@@ -11,7 +11,7 @@ import {
   lengthExtra,
   lengthSymbol,
 } from "./deflate-symbols";
-import { findMatches, insert, MAX_CANDIDATES, MIN_MATCH } from "./deflate-match";
+import { findMatches, insert, MAX_CANDIDATES, MIN_INSERT, MIN_MATCH } from "./deflate-match";
 
 export const LITERALS: i32 = 286;
 export const DISTANCES: i32 = 30;
@@ -69,7 +69,7 @@ export function gather(start: i32, end: i32, limit: i32): void {
     const to = matches + (<usize>matchCount << 2);
     store<u32>(firsts + (<usize>(at - origin) << 2), matchCount);
     matchCount += findMatches(at, end, to);
-    if (limit - at >= MIN_MATCH) insert(at);
+    if (limit - at >= MIN_INSERT) insert(at);
   }
   store<u32>(firsts + (<usize>(end - origin) << 2), matchCount);
 }

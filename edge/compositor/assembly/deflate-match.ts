@@ -1,10 +1,13 @@
-// Where bytes occurred before: chains of positions with the same three bytes,
-// over the 32 KB that DEFLATE can look back (RFC 1951, 3.2.5). Bytes that are
+// Where bytes occurred before, over the 32 KB that DEFLATE can look back (RFC
+// 1951, 3.2.5): chains of positions with the same four bytes, and the last
+// position with the same three, because few matches of three pay. Bytes that are
 // not known yet (the mouth) take no part: `staticEnd` tells how far a match may
 // reach from a position.
 
 export const WINDOW: i32 = 32768;
 export const MIN_MATCH: i32 = 3;
+/** Bytes that the chains compare. */
+export const MIN_INSERT: i32 = 4;
 export const MAX_MATCH: i32 = 258;
 /** Good enough to stop looking. */
 const NICE_LENGTH = 130;
@@ -12,6 +15,8 @@ const HASH_BITS = 16;
 /** Candidates kept per position. */
 export const MAX_CANDIDATES = 6;
 
+/** The last place of each three bytes, and of each four, which begin the chains. */
+const lastOfThree = memory.data(4 << HASH_BITS, 4);
 const heads = memory.data(4 << HASH_BITS, 4);
 const previous = memory.data(4 * WINDOW, 4);
 
@@ -50,6 +55,7 @@ export function beginMatching(
   endRow = last;
   maxChain = chain;
   memory.fill(heads, 0xff, 4 << HASH_BITS);
+  memory.fill(lastOfThree, 0xff, 4 << HASH_BITS);
 }
 
 /** First position after `at` that is not static; `at` itself is. */
@@ -61,15 +67,18 @@ export function staticEnd(at: i32): i32 {
   return (at - row * rowBytes < liveStart ? row : row + 1) * rowBytes + liveStart;
 }
 
-function hashAt(at: i32): i32 {
-  const three = load<u32>(bytes + at) & 0xffffff;
-  return <i32>((three * 0x9e3779b1) >> (32 - HASH_BITS));
+// @ts-ignore: decorator
+@inline
+function hash(bits: u32): usize {
+  return <usize>((bits * 0x9e3779b1) >> (32 - HASH_BITS)) << 2;
 }
 
-/** Makes position `at` known; three static bytes follow. */
+/** Makes position `at` known; `MIN_INSERT` static bytes follow. */
 export function insert(at: i32): void {
   if (maxChain == 0) return;
-  const head = heads + (<usize>hashAt(at) << 2);
+  const four = load<u32>(bytes + at);
+  store<i32>(lastOfThree + hash(four & 0xffffff), at);
+  const head = heads + hash(four);
   store<i32>(previous + ((at & (WINDOW - 1)) << 2), load<i32>(head));
   store<i32>(head, at);
 }
@@ -82,12 +91,21 @@ export function insert(at: i32): void {
  */
 export function findMatches(at: i32, end: i32, to: usize): i32 {
   const limit = min(end - at, MAX_MATCH);
-  if (limit < MIN_MATCH) return 0;
+  if (limit < MIN_MATCH || maxChain == 0) return 0;
+  const oldest = max(0, at - WINDOW);
+  const four = load<u32>(bytes + at);
   let found = 0;
   let longest = MIN_MATCH - 1;
-  let from = load<i32>(heads + (<usize>hashAt(at) << 2));
-  const oldest = max(0, at - WINDOW);
-  for (let chain = 0; chain < maxChain && from >= oldest; chain++) {
+  const near = load<i32>(lastOfThree + hash(four & 0xffffff));
+  if (near >= oldest) {
+    const usable = min(matchLength(near, at, limit), staticEnd(near) - near);
+    if (usable > longest) {
+      longest = usable;
+      putMatch(to, found++, usable, at - near);
+    }
+  }
+  let from = load<i32>(heads + hash(four));
+  for (let chain = 0; chain < maxChain && from >= oldest && longest < limit; chain++) {
     // A longer match has to agree where the longest one ended.
     if (load<u8>(bytes + from + longest) == load<u8>(bytes + at + longest)) {
       const length = matchLength(from, at, limit);
@@ -97,10 +115,8 @@ export function findMatches(at: i32, end: i32, to: usize): i32 {
           longest = usable;
           // The last place is for the longest.
           if (found == MAX_CANDIDATES) found--;
-          store<u16>(to + (found << 2), usable);
-          store<u16>(to + (found << 2) + 2, at - from);
-          found++;
-          if (usable >= NICE_LENGTH || usable == limit) break;
+          putMatch(to, found++, usable, at - from);
+          if (usable >= NICE_LENGTH) break;
         }
       }
     }
@@ -109,6 +125,13 @@ export function findMatches(at: i32, end: i32, to: usize): i32 {
     from = next;
   }
   return found;
+}
+
+// @ts-ignore: decorator
+@inline
+function putMatch(to: usize, place: i32, length: i32, distance: i32): void {
+  store<u16>(to + (<usize>place << 2), length);
+  store<u16>(to + (<usize>place << 2) + 2, distance);
 }
 
 function matchLength(from: i32, at: i32, limit: i32): i32 {

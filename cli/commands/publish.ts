@@ -1,0 +1,153 @@
+import { realpath } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { checkAvatarId } from "../../avatar/avatar-id.ts";
+import { readAvatar } from "../../avatar/catalogue.ts";
+import { MAX_SOFT_EDGE } from "../../avatar/manifest.ts";
+import type { TrackRequest } from "../../avatar/publish/prepare-tracks.ts";
+import { type PublishResult, publishAvatar } from "../../avatar/publish/publish.ts";
+import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
+import { openPublishWork } from "../../avatar/runtime/publish-work.ts";
+import { CommandError } from "../command-error.ts";
+import { createPreparePool } from "../prepare-pool.ts";
+import { formatBytes, Progress } from "../progress.ts";
+import { openTarget, type PublishTarget } from "../publish-target.ts";
+
+export interface PublishOptions {
+  readonly to: string;
+  readonly root: string;
+  readonly formats: string;
+  readonly quality: string;
+  readonly subsampling: string;
+  readonly softEdge?: string;
+  readonly keepFrames?: boolean;
+  readonly concurrency?: string;
+  readonly endpoint?: string;
+  readonly json?: boolean;
+}
+
+/** Small objects wait for the network more than they use it. */
+const DEFAULT_PARALLEL_WRITES = 8;
+const FORMATS = ["png", "jpeg"] as const;
+
+/** `mouthpiece publish`: an imported avatar becomes a version that edges deliver from. */
+export async function runPublish(id: string, options: PublishOptions): Promise<void> {
+  checkAvatarId(id);
+  const settings = parseOptions(options);
+  const root = resolve(options.root);
+  const target = openTarget(
+    options.to,
+    { endpoint: options.endpoint, parallel: settings.parallelWrites },
+    process.env,
+  );
+  const startedMs = performance.now();
+  const result = await publish(id, root, target, settings);
+  const seconds = (performance.now() - startedMs) / 1000;
+  const { version, previousVersion, objects, bytes } = result;
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify({ id, version, previousVersion, target: target.name, objects, bytes })}\n`
+      : `avatar ${id}: version ${version} at ${target.name}\n` +
+          `${objects.written} objects (${formatBytes(bytes.written)}) written, ` +
+          `${objects.found} were there, ${seconds.toFixed(1)} s\n`,
+  );
+}
+
+async function publish(
+  id: string,
+  root: string,
+  target: PublishTarget,
+  settings: Settings,
+): Promise<PublishResult> {
+  const source = createFolderStore(root);
+  const avatar = await readAvatar(source, id);
+  const { width, height } = avatar.manifest;
+  const softEdge = settings.softEdge ?? avatar.manifest.softEdge ?? 0;
+  const { tracks, jpeg } = settings;
+  const preparer = createPreparePool(settings.threads, { width, height, softEdge, jpeg });
+  // A folder that serves what it was imported into would lose its frames.
+  const isInPlace = target.folder !== null && (await isSameFolder(root, target.folder));
+  const work = await openPublishWork({
+    root,
+    id,
+    ingredients: { from: avatar.summary.version, preparer: preparer.version, softEdge, tracks },
+    target: target.name,
+  });
+  try {
+    const preparing = new Progress(`preparing ${id}`, "frames");
+    const uploading = new Progress(`uploading ${id}`, "bytes");
+    const result = await publishAvatar({
+      avatar,
+      source,
+      target: target.store,
+      tracks,
+      softEdge,
+      keepFrames: settings.keepFrames || isInPlace,
+      preparer,
+      work,
+      parallelWrites: settings.parallelWrites,
+      onProgress({ phase, done, total, found }) {
+        (phase === "preparing" ? preparing : uploading).update(done, total, found);
+      },
+    });
+    await work.finish();
+    return result;
+  } finally {
+    await work.release();
+    await preparer.stop();
+  }
+}
+
+interface Settings {
+  readonly tracks: readonly TrackRequest[];
+  readonly jpeg: { readonly quality: number; readonly subsampling: "4:2:0" | "4:4:4" };
+  /** Null: as the avatar has it. */
+  readonly softEdge: number | null;
+  readonly keepFrames: boolean;
+  readonly threads: number;
+  readonly parallelWrites: number;
+}
+
+function parseOptions(options: PublishOptions): Settings {
+  const { subsampling, softEdge, concurrency } = options;
+  if (subsampling !== "4:2:0" && subsampling !== "4:4:4") {
+    throw usage(`--subsampling ${subsampling}: use 4:2:0 or 4:4:4`);
+  }
+  const jpeg = { quality: parseNumber("--quality", options.quality, 1, 100), subsampling } as const;
+  const wanted = options.formats.split(",").map((format) => format.trim());
+  const unknown = wanted.find((format) => !FORMATS.some((known) => known === format));
+  if (unknown !== undefined) {
+    throw usage(`--formats ${options.formats}: use png, jpeg or png,jpeg`);
+  }
+  const parallel =
+    concurrency === undefined ? null : parseNumber("--concurrency", concurrency, 1, 64);
+  return {
+    // Always in this order, so that the version does not depend on how it was typed.
+    tracks: [
+      ...(wanted.includes("png") ? [{ kind: "png", options: {} } as const] : []),
+      ...(wanted.includes("jpeg") ? [{ kind: "jpeg", options: jpeg } as const] : []),
+      { kind: "mouth", options: {} },
+    ],
+    jpeg,
+    softEdge:
+      softEdge === undefined ? null : parseNumber("--soft-edge", softEdge, 0, MAX_SOFT_EDGE),
+    keepFrames: options.keepFrames ?? false,
+    threads: parallel ?? availableParallelism(),
+    parallelWrites: parallel ?? DEFAULT_PARALLEL_WRITES,
+  };
+}
+
+function parseNumber(option: string, value: string, low: number, high: number): number {
+  const number = Number(value);
+  if (/^[0-9]{1,4}$/.test(value) && number >= low && number <= high) return number;
+  throw usage(`${option} ${value}: use a whole number from ${low} to ${high}`);
+}
+
+async function isSameFolder(a: string, b: string): Promise<boolean> {
+  const real = (path: string) => realpath(path).catch(() => path);
+  return (await real(a)) === (await real(b));
+}
+
+function usage(message: string): CommandError {
+  return new CommandError(message, { isUsage: true });
+}
