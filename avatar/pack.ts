@@ -90,16 +90,6 @@ export function encodePackIndex(
 }
 
 /**
- * Length of a pack's index, from its first `PACK_HEADER_BYTES` bytes: for readers without a manifest.
- * @param source Named in errors.
- * @throws AvatarError `invalid_avatar`
- */
-export function readPackIndexLength(header: Uint8Array, source: string): number {
-  const { entries, metadataBytes } = decodeHeader(header, source);
-  return PACK_HEADER_BYTES + RECORD_BYTES * entries + metadataBytes;
-}
-
-/**
  * Reads an index, and checks that every entry lies in the object, after the
  * one before it. Memory is taken once the index has proved to be as long as it
  * claims, and never more than twice its length.

@@ -1,3 +1,4 @@
+import type { StoredPack } from "../../avatar/manifest.ts";
 import type { Rectangle } from "../../avatar/rectangle.ts";
 import type { ErrorData } from "../core-error.ts";
 import type { SessionOptions } from "../model/session.ts";
@@ -22,6 +23,8 @@ export interface ModelFiles {
     /** Models with the same hash share one encoder session. */
     readonly encoderHash: string;
     readonly referencePath: string;
+    /** What the manifest says of it. */
+    readonly reference: StoredPack;
   } | null;
 }
 

@@ -110,7 +110,7 @@ class WorkerState {
     const unet = await Unet.load(files.unetPath, this.#options.session);
     try {
       const speech = files.speech && {
-        crops: await ReferenceCrops.open(files.speech.referencePath),
+        crops: await ReferenceCrops.open(files.speech.referencePath, files.speech.reference),
         encoder: await this.#shareEncoder(files.speech.encoderHash, files.speech.encoderPath),
       };
       const encoderHash = files.speech?.encoderHash ?? null;

@@ -39,18 +39,17 @@ test("a pack that is damaged, cut short or another's is refused when it is opene
   const { path, stored, bytes } = await tinyPack(t);
   const flipped = Buffer.from(bytes);
   flipped[30]! ^= 1;
-  const cases: [RegExp, Buffer, boolean][] = [
-    [/index has changed/, flipped, false],
-    [/not the one that was published/, flipped, true],
-    [/entry 3 ends at/, bytes.subarray(0, bytes.length - 1), false],
-    [/not the one that was published/, bytes.subarray(0, bytes.length - 1), true],
-    [/shorter than its header/, bytes.subarray(0, 9), false],
-    [/index is cut off/, bytes.subarray(0, 40), false],
-    [/mark of a pack/, Buffer.alloc(500), true],
-  ];
-  for (const [message, content, isKnown] of cases) {
+  const cases: Record<string, Buffer> = {
+    "a changed index": flipped,
+    "a byte less": bytes.subarray(0, bytes.length - 1),
+    "less than an index": bytes.subarray(0, 40),
+    "less than a header": bytes.subarray(0, 9),
+    nothing: Buffer.alloc(0),
+    "another file": Buffer.alloc(bytes.length),
+  };
+  for (const [what, content] of Object.entries(cases)) {
     await writeFile(path, content);
-    const opening = ReferenceCrops.open(path, isKnown ? stored : undefined);
-    await assert.rejects(opening, isRefusal(message), String(message));
+    const opening = ReferenceCrops.open(path, stored);
+    await assert.rejects(opening, isRefusal(/not the one that was published/), what);
   }
 });

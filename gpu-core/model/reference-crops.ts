@@ -3,13 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { AvatarError } from "../../avatar/avatar-error.ts";
 import { crc32 } from "../../avatar/image/crc32.ts";
 import type { StoredPack } from "../../avatar/manifest.ts";
-import {
-  damagedPack,
-  decodePackIndex,
-  PACK_HEADER_BYTES,
-  type PackIndex,
-  readPackIndexLength,
-} from "../../avatar/pack.ts";
+import { damagedPack, decodePackIndex, type PackIndex } from "../../avatar/pack.ts";
 import { REFERENCE_BYTES } from "../../avatar/reference.ts";
 import { CoreError } from "../core-error.ts";
 
@@ -32,10 +26,10 @@ export class ReferenceCrops {
   }
 
   /**
-   * @param pack what the manifest says of it; without it, the pack of another avatar is not told
+   * @param pack what the manifest says of it
    * @throws CoreError `failed_precondition`
    */
-  static async open(path: string, pack?: StoredPack): Promise<ReferenceCrops> {
+  static async open(path: string, pack: StoredPack): Promise<ReferenceCrops> {
     let file: number;
     try {
       file = openSync(path, "r");
@@ -82,12 +76,11 @@ export class ReferenceCrops {
   }
 }
 
-function readIndex(file: number, path: string, pack: StoredPack | undefined): PackIndex {
+function readIndex(file: number, path: string, pack: StoredPack): PackIndex {
   const { size } = fstatSync(file);
-  const header = readAt(file, 0, PACK_HEADER_BYTES);
-  const index = readAt(file, 0, readPackIndexLength(header, path));
-  const hash = () => createHash("sha256").update(index).digest("hex");
-  if (pack && (size !== pack.bytes || hash() !== pack.indexSha256)) {
+  const index = readAt(file, 0, Math.min(size, pack.indexBytes));
+  const hash = createHash("sha256").update(index).digest("hex");
+  if (size !== pack.bytes || hash !== pack.indexSha256) {
     throw damagedPack(path, "it is not the one that was published");
   }
   return decodePackIndex(index, size, path);

@@ -58,6 +58,7 @@ export function createFolderModelSource(
               encoderPath: join(folder, manifest.audioEncoder.file),
               encoderHash: manifest.audioEncoder.sha256,
               referencePath: join(folder, manifest.reference.file),
+              reference: manifest.reference,
             },
           },
         };
