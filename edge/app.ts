@@ -13,6 +13,7 @@ import { RequestError } from "./http/request-error.ts";
 import type { EdgeParts } from "./parts.ts";
 import { avatarRoutes } from "./routes/avatars.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { speakRoute } from "./routes/speak.ts";
 import { Speaker } from "./speak/speaker.ts";
@@ -52,6 +53,7 @@ export function createApp(parts: EdgeParts) {
   // Any page may embed an avatar, the SDK included: nothing here rests on cookies.
   app.use(cors({ origin: "*", exposeHeaders: ["etag", "x-request-id", "retry-after"] }));
   app.route("/", healthRoutes(core, store));
+  app.route("/", metricsRoutes(prepared, speaker));
   app.route("/v1/avatars", avatarRoutes(directory, idleFrames));
   app.route("/v1/avatars", speakRoute({ directory, speaker, config, logger, now }));
   if (assets) app.route("/", pageRoutes(assets));

@@ -108,6 +108,31 @@ describe("speak, through core and edge", () => {
     assert.equal(parts[0]!.headers.get("content-type"), "image/jpeg");
   });
 
+  test("the cache of prepared frames is counted", async () => {
+    const read = async () => {
+      const response = await fetch(`${system.edge.url}/metrics`);
+      assert.match(response.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
+      const lines = (await response.text()).split("\n").filter((line) => /^[a-z]/.test(line));
+      return Object.fromEntries(
+        lines.map((line) => [
+          line.split(" ")[0]!.replace("mouthpiece_edge_", ""),
+          +line.split(" ")[1]!,
+        ]),
+      ) as Record<string, number>;
+    };
+    await readParts(await speak("?format=png", wavFile(tone(8000))));
+    const before = await read();
+    const parts = await readParts(await speak("?format=png", wavFile(tone(8000))));
+    const after = await read();
+    assert.equal(
+      after.prepared_frame_hits_total! - before.prepared_frame_hits_total!,
+      parts.length,
+    );
+    assert.equal(after.prepared_frame_misses_total, before.prepared_frame_misses_total);
+    assert.equal(after.speaking, 0);
+    assert.ok(after.prepared_frame_bytes! > 0);
+  });
+
   test("leaving midway stops the work, and the next request is served", async () => {
     const leaving = new AbortController();
     const response = await fetch(`${system.edge.url}/v1/avatars/tiny/speak?format=png`, {

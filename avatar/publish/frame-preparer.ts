@@ -18,7 +18,6 @@ export interface TrackPreparer {
   readonly parallel: number;
   /**
    * One entry per kind, in the order of `kinds`.
-   * @param frame its file is handed over
    * @throws AvatarError `invalid_avatar` when the frame cannot be read
    */
   prepare(frame: PlainFrame, kinds: readonly TrackKind[]): Promise<Uint8Array<ArrayBuffer>[]>;

@@ -9,9 +9,9 @@ import { type PublishResult, publishAvatar } from "../../avatar/publish/publish.
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { openPublishWork } from "../../avatar/runtime/publish-work.ts";
 import { CommandError } from "../command-error.ts";
-import { createPreparePool } from "../prepare-pool.ts";
 import { formatBytes, Progress } from "../progress.ts";
 import { openTarget, type PublishTarget } from "../publish-target.ts";
+import { createTrackPreparer } from "../track-preparer.ts";
 
 export interface PublishOptions {
   readonly to: string;
@@ -64,7 +64,7 @@ async function publish(
   const { width, height } = avatar.manifest;
   const softEdge = settings.softEdge ?? avatar.manifest.softEdge ?? 0;
   const { tracks, jpeg } = settings;
-  const preparer = createPreparePool(settings.threads, { width, height, softEdge, jpeg });
+  const preparer = createTrackPreparer(settings.threads, { width, height, softEdge, jpeg });
   // A folder that serves what it was imported into would lose its frames.
   const isInPlace = target.folder !== null && (await isSameFolder(root, target.folder));
   const work = await openPublishWork({

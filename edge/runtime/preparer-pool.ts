@@ -50,12 +50,13 @@ export function createPreparerPool(threads: number): PreparerPool {
     worker.on("message", ({ id, result, failure }: PreparerAnswer) => {
       const order = thread.waiting.get(id);
       thread.waiting.delete(id);
+      // An idle thread keeps no process alive.
+      if (thread.waiting.size === 0) worker.unref();
       if (result) order?.resolve(result);
       else order?.reject(toError(failure));
     });
     worker.on("error", (cause) => fail(index, thread, cause));
     worker.on("exit", () => fail(index, thread, new Error("a preparer thread ended")));
-    worker.unref();
     pool[index] = thread;
     return thread;
   }
@@ -73,6 +74,7 @@ export function createPreparerPool(threads: number): PreparerPool {
     const id = ++lastId;
     const answer = Promise.withResolvers<Uint8Array<ArrayBuffer>>();
     waiting.set(id, answer);
+    worker.ref();
     worker.postMessage({ id, order });
     return answer.promise;
   }

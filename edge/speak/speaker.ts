@@ -67,6 +67,11 @@ export class Speaker {
     this.#options = options;
   }
 
+  /** Utterances under way. */
+  get speaking(): number {
+    return this.#speaking;
+  }
+
   /**
    * The frames of an utterance, each made when it is asked for.
    * @throws RequestError 429, CoreCallError, AvatarError and what `speech` throws
