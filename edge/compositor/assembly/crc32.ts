@@ -23,19 +23,16 @@ function build(): void {
   isBuilt = true;
 }
 
-// @ts-ignore: decorator
 @inline
 function step(crc: u32, byte: u32): u32 {
   return (crc >>> 8) ^ load<u32>(tables + (((crc ^ byte) & 255) << 2));
 }
 
-// @ts-ignore: decorator
 @inline
 function look(table: usize, word: u32, shift: u32): u32 {
   return load<u32>(tables + table * TABLE_BYTES + (((word >> shift) & 255) << 2));
 }
 
-// @ts-ignore: decorator
 @inline
 function lookWord(table: usize, word: u32): u32 {
   return (

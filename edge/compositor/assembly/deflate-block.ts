@@ -148,20 +148,17 @@ export function chooseTokens(start: i32, end: i32): void {
   reverseSteps(cost, step, count);
 }
 
-// @ts-ignore: decorator
 @inline
 function lengthCost(length: i32): u32 {
   const symbol = lengthSymbol(length);
   return load<u32>(literalCosts + (symbol << 2)) + lengthExtra(symbol) * <u32>BIT;
 }
 
-// @ts-ignore: decorator
 @inline
 function packStep(length: i32, distance: u32): u32 {
   return <u32>length | (distance << 16);
 }
 
-// @ts-ignore: decorator
 @inline
 function improve(cost: usize, step: usize, at: i32, price: u32, how: u32): void {
   const place = <usize>at << 2;
@@ -182,7 +179,6 @@ function reverseSteps(cost: usize, step: usize, count: i32): void {
 }
 
 /** 32768 does not fit into a step's or a match's 16 bits, and 0 is no distance. */
-// @ts-ignore: decorator
 @inline
 function distanceOf(stored: u32): u32 {
   return stored == 0 ? 32768 : stored;

@@ -67,7 +67,6 @@ export function staticEnd(at: i32): i32 {
   return (at - row * rowBytes < liveStart ? row : row + 1) * rowBytes + liveStart;
 }
 
-// @ts-ignore: decorator
 @inline
 function hash(bits: u32): usize {
   return <usize>((bits * 0x9e3779b1) >> (32 - HASH_BITS)) << 2;
@@ -127,7 +126,6 @@ export function findMatches(at: i32, end: i32, to: usize): i32 {
   return found;
 }
 
-// @ts-ignore: decorator
 @inline
 function putMatch(to: usize, place: i32, length: i32, distance: i32): void {
   store<u16>(to + (<usize>place << 2), length);

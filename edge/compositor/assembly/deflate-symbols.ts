@@ -16,7 +16,6 @@ export function buildSymbols(): void {
   isBuilt = true;
 }
 
-// @ts-ignore: decorator
 @inline
 export function lengthSymbol(length: i32): u32 {
   return load<u16>(lengthSymbols + (length << 1));

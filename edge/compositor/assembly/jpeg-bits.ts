@@ -19,7 +19,6 @@ export function beginRun(out: usize): void {
 }
 
 /** For coders that keep the state in locals meanwhile. */
-// @ts-ignore: decorator
 @inline
 export function keepBits(at: usize, bits: u64, room: i64): void {
   wordAt = at;

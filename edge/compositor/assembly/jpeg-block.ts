@@ -92,19 +92,16 @@ export function maskCoefficients(coefficients: usize): u64 {
   return <u64>low | (<u64>high << 32);
 }
 
-// @ts-ignore: decorator
 @inline
 function narrow(at: usize): v128 {
   return i8x16.narrow_i16x8_s(v128.load(at), v128.load(at, 16));
 }
 
-// @ts-ignore: decorator
 @inline
 function pick(source: v128, shuffle: usize): v128 {
   return i8x16.swizzle(source, v128.load(shuffles + (shuffle << 4)));
 }
 
-// @ts-ignore: decorator
 @inline
 function marks(values: v128): u32 {
   return <u32>i8x16.bitmask(i8x16.ne(values, i8x16.splat(0)));

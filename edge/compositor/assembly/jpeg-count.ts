@@ -36,7 +36,6 @@ export function countBlock(coefficients: usize, component: usize, difference: i3
   if (previous < 63) count(ac, END_OF_BLOCK_SYMBOL);
 }
 
-// @ts-ignore: decorator
 @inline
 function count(table: usize, symbol: i32): void {
   const at = table + (<usize>symbol << 2);

@@ -43,7 +43,6 @@ export function positionOf(u: i32, v: i32): i32 {
   return (u >> 2) * 32 + v * 4 + (u & 3);
 }
 
-// @ts-ignore: decorator
 @inline
 function transformColumns(at: usize): void {
   butterfly(
@@ -61,7 +60,6 @@ function transformColumns(at: usize): void {
 }
 
 /** 4 rows, to `half`: each vector holds one horizontal frequency of the 4. */
-// @ts-ignore: decorator
 @inline
 function transformRows(at: usize): void {
   let a = v128.load(at);
@@ -92,7 +90,6 @@ function transformRows(at: usize): void {
 }
 
 /** 8-point transforms of 4 lines. @param step bytes from one result to the next */
-// @ts-ignore: decorator
 @inline
 function butterfly(
   d0: v128,
@@ -140,7 +137,6 @@ function butterfly(
   v128.store(out + 7 * step, f32x4.sub(z11, z4));
 }
 
-// @ts-ignore: decorator
 @inline
 function quantiseHalf(multipliers: usize, coefficients: usize): void {
   for (let i: usize = 0; i < 4; i++) {
@@ -151,7 +147,6 @@ function quantiseHalf(multipliers: usize, coefficients: usize): void {
 }
 
 /** Rounds to nearest, ties to even. */
-// @ts-ignore: decorator
 @inline
 function rounded(at: usize, multiplier: usize): v128 {
   const exact = f32x4.mul(v128.load(at), v128.load(multiplier));

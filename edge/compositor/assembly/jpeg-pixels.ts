@@ -113,20 +113,17 @@ export function takeAveragedMcu(pixels: usize, stride: usize): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function redGreen(four: v128): v128 {
   return i8x16.swizzle(four, v128.load(PAIRS));
 }
 
-// @ts-ignore: decorator
 @inline
 function blue(four: v128): v128 {
   return i8x16.swizzle(four, v128.load(PAIRS, 16));
 }
 
 /** Sums of neighbouring pixels of 8. */
-// @ts-ignore: decorator
 @inline
 function addPairs(left: v128, right: v128): v128 {
   const even = i32x4.shuffle(left, right, 0, 2, 4, 6);
@@ -135,28 +132,24 @@ function addPairs(left: v128, right: v128): v128 {
 }
 
 /** 0.299 R + 0.587 G + 0.114 B - 128 */
-// @ts-ignore: decorator
 @inline
 function luma(rg: v128, b: v128): v128 {
   return weigh(rg, v128.or(b, v128.load(MIDDLE)), WEIGHTS);
 }
 
 /** -0.168736 R - 0.331264 G + 0.5 B */
-// @ts-ignore: decorator
 @inline
 function blueChroma(rg: v128, b: v128): v128 {
   return weigh(rg, b, WEIGHTS + 32);
 }
 
 /** 0.5 R - 0.418688 G - 0.081312 B */
-// @ts-ignore: decorator
 @inline
 function redChroma(rg: v128, b: v128): v128 {
   return weigh(rg, b, WEIGHTS + 64);
 }
 
 /** Every sum is below 2^24, so float32 has it exactly. */
-// @ts-ignore: decorator
 @inline
 function weigh(rg: v128, b: v128, weights: usize): v128 {
   const first = i32x4.dot_i16x8_s(rg, v128.load(weights));

@@ -13,7 +13,6 @@ export function restartPrediction(): void {
 }
 
 /** Difference of a DC coefficient to the one before, whose place it takes. */
-// @ts-ignore: decorator
 @inline
 export function differenceTo(component: usize, dc: i32): i32 {
   const at = predictors + (component << 2);
@@ -29,7 +28,6 @@ export function codeNext(block: usize, component: usize): void {
   codeBlock(at, table, codeDifference(table, differenceTo(component, load<i16>(at))));
 }
 
-// @ts-ignore: decorator
 @inline
 export function codesOf(component: usize): usize {
   return component == 0 ? codes : codes + CLASS_BYTES;

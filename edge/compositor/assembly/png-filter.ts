@@ -37,14 +37,12 @@ export function filterRun(
 }
 
 // WebAssembly's average rounds up; PNG's does not.
-// @ts-ignore: decorator
 @inline
 function floorAverage(a: v128, b: v128): v128 {
   return i8x16.sub(i8x16.avgr_u(a, b), v128.and(v128.xor(a, b), i8x16.splat(1)));
 }
 
 /** Whichever of left, above and above left is nearest to left + above - above left. */
-// @ts-ignore: decorator
 @inline
 function paeth(a: v128, b: v128, c: v128): v128 {
   const low = paethMask(
@@ -60,7 +58,6 @@ function paeth(a: v128, b: v128, c: v128): v128 {
   return i8x16.narrow_i16x8_u(low, high);
 }
 
-// @ts-ignore: decorator
 @inline
 function paethMask(a: v128, b: v128, c: v128): v128 {
   const fromB = i16x8.sub(b, c);
