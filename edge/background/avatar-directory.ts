@@ -22,6 +22,8 @@ export class AvatarDirectory {
     this.#avatars = new LRUCache({
       max: MAX_AVATARS,
       ttl: FRESH_MS,
+      // Who waits gets it, even if others have pushed it out by then.
+      ignoreFetchAbort: true,
       fetchMethod: (id) => readAvatar(store, id),
     });
   }

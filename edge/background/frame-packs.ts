@@ -20,6 +20,8 @@ export class FramePacks {
     this.#packs = new LRUCache<string, PackReader, Wanted>({
       maxSize: MAX_INDEX_BYTES,
       sizeCalculation: (pack) => pack.memoryBytes,
+      // Who waits gets it, even if others have pushed it out by then.
+      ignoreFetchAbort: true,
       fetchMethod: async (_key, _stale, { context: { avatar, kind } }) => {
         const { manifest, prefix } = avatar;
         const track = findTrack(manifest, kind);

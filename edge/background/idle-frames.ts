@@ -38,6 +38,8 @@ export class IdleFrames {
     this.#images = new LRUCache<string, Uint8Array<ArrayBuffer>, Wanted>({
       maxSize: options.maxBytes,
       sizeCalculation: (image) => image.length,
+      // Who waits gets it, even if others have pushed it out by then.
+      ignoreFetchAbort: true,
       fetchMethod: async (_key, _stale, { context: { avatar, index, format } }) => {
         const frame = await options.prepared.get(avatar, index, format);
         const mouth = await this.#mouth(avatar, index);

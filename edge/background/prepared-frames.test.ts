@@ -135,6 +135,40 @@ test("the bound on bytes holds, least recently used out first", async () => {
   assert.equal(frames.stats.misses, misses + 1, "the one used first is not");
 });
 
+test("a frame that others push out while it is prepared is still given to who waits", async () => {
+  const inner = createFramePreparer(codecs);
+  const gate = Promise.withResolvers<void>();
+  const preparer: FramePreparer = {
+    ...inner,
+    async prepare(file, shape, delivery) {
+      if (shape.region.x === regions[0]!.x) await gate.promise;
+      return inner.prepare(file, shape, delivery);
+    },
+  };
+  const [one] = entries({ format: "jpeg", softEdge: 0, ...JPEG });
+  const settings = { preparer, maxBytes: Math.round(one!.length * 1.5) };
+  const { frames, avatar } = setUp("plain", await encodeFiles(), settings);
+  const waiting = frames.get(avatar, 0, "jpeg");
+  for (let n = 1; n < FRAMES; n++) await frames.get(avatar, n, "jpeg");
+  gate.resolve();
+  assert.equal((await waiting).entry.region.x, regions[0]!.x);
+});
+
+test("a span that cannot be read fails those who need it, and nobody else", async () => {
+  const { frames, avatar, store } = setUp("packed", []);
+  await frames.get(avatar, 0, "png");
+  const pack = store.objects.get("avatars/ada/1/png.pack")!;
+  store.objects.delete("avatars/ada/1/png.pack");
+  frames.readAhead(avatar, [1, 2, 3, 4], "png");
+  await Promise.all([
+    assert.rejects(frames.get(avatar, 2, "png"), /it is missing/),
+    assert.rejects(frames.get(avatar, 3, "png"), /it is missing/),
+  ]);
+  await settle();
+  store.objects.set("avatars/ada/1/png.pack", pack);
+  assert.equal((await frames.get(avatar, 4, "png")).entry.width, WIDTH);
+});
+
 test("a failure is told to everyone who waits, and tried again for the next", async () => {
   const { frames, avatar, store } = setUp("packed", []);
   const pack = store.objects.get("avatars/ada/1/png.pack")!;

@@ -66,6 +66,8 @@ export class PreparedFrames {
       dispose: (_frame, _key, reason) => {
         if (reason === "evict") this.#evictions++;
       },
+      // Who waits gets it, even if others have pushed it out by then.
+      ignoreFetchAbort: true,
       fetchMethod: async (_key, _stale, { context }) => this.#make(context),
     });
   }
@@ -128,6 +130,8 @@ export class PreparedFrames {
   #begin(wanted: Wanted): void {
     const key = keyOf(wanted.avatar, wanted.index, wanted.format);
     this.#ahead.add(key);
+    // Nobody may wait for it: the frame may be on its way already.
+    wanted.bytes?.catch(() => {});
     this.#frames
       .fetch(key, { context: wanted })
       .catch(() => {})

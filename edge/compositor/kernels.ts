@@ -38,7 +38,7 @@ export class Kernels<Exports extends KernelExports = KernelExports> {
     this.#next = align(start + bytes + ALIGNMENT);
     const { memory } = this.exports;
     const missing = this.#next - memory.buffer.byteLength;
-    if (missing > 0) memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
+    if (missing > 0) grow(memory, missing);
     return start;
   }
 
@@ -59,6 +59,15 @@ export class Kernels<Exports extends KernelExports = KernelExports> {
   /** A view of the memory; the next `reserve` may take it away. */
   bytes(start: number, length: number): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.exports.memory.buffer as ArrayBuffer, start, length);
+  }
+}
+
+function grow(memory: WebAssembly.Memory, bytes: number): void {
+  try {
+    memory.grow(Math.ceil(bytes / WASM_PAGE_BYTES));
+  } catch (cause) {
+    const message = `${bytes} bytes of memory cannot be had: the frame or its mouth is too large`;
+    throw new RangeError(message, { cause });
   }
 }
 
