@@ -54,7 +54,7 @@ export function createApp(parts: EdgeParts) {
   app.use(cors({ origin: "*", exposeHeaders: ["etag", "x-request-id", "retry-after"] }));
   app.route("/", healthRoutes(core, store));
   app.route("/", metricsRoutes(prepared, speaker));
-  app.route("/v1/avatars", avatarRoutes(directory, idleFrames));
+  app.route("/v1/avatars", avatarRoutes(directory, idleFrames, config.jpeg));
   app.route("/v1/avatars", speakRoute({ directory, speaker, config, logger, now }));
   if (assets) app.route("/", pageRoutes(assets));
 

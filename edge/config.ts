@@ -14,7 +14,7 @@ const configSchema = z.strictObject({
   core: z
     .strictObject({
       url: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:50051"),
-      /** Limit of one call for at most two seconds of speech, in seconds. */
+      /** Longest wait for the next frame from the core, in seconds. */
       timeout_s: z.number().positive().max(600).default(60),
     })
     .prefault({}),

@@ -1,11 +1,9 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { AvatarError } from "../avatar-error.ts";
+import { hashContent } from "../hash-content.ts";
 import type { ObjectContent, ObjectStore } from "../object-store.ts";
 import { encodePackIndex, type PackEntry } from "../pack.ts";
-
-/** What is hashed at once. */
-const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** An object that is all in memory. */
 export function contentOf(bytes: Uint8Array): ObjectContent {
@@ -90,14 +88,6 @@ export async function packContent(
   const hash = sha256.create();
   for (let i = 0; i <= entries.length; i++) hash.update(await piece(i));
   return { content: { ...unhashed, sha256: bytesToHex(hash.digest()) }, index };
-}
-
-async function hashContent(content: Pick<ObjectContent, "bytes" | "read">): Promise<string> {
-  const hash = sha256.create();
-  for (let at = 0; at < content.bytes; at += CHUNK_BYTES) {
-    hash.update(await content.read(at, Math.min(at + CHUNK_BYTES, content.bytes)));
-  }
-  return bytesToHex(hash.digest());
 }
 
 /** The first index whose value is larger. */

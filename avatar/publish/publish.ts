@@ -206,7 +206,14 @@ async function switchTo(
   const withSignal = signal ? { signal } : {};
   const old = await source.read(pointerKey, withSignal);
   if (!old) throw new AvatarError("not_found", `${avatar.summary.id} has disappeared`);
-  const pointer = { ...parsePointer(new TextDecoder().decode(old), pointerKey), version };
+  const current = parsePointer(new TextDecoder().decode(old), pointerKey);
+  if (current.version !== avatar.summary.version) {
+    throw new AvatarError(
+      "invalid_source",
+      `${avatar.summary.id} was imported or published anew while this ran: run it again`,
+    );
+  }
+  const pointer = { ...current, version };
   const content = contentOf(new TextEncoder().encode(JSON.stringify(pointer)));
   if (await target.holds(pointerKey, content, signal)) return;
   await target.write(pointerKey, content, { journal: null, onBytes() {}, ...withSignal });

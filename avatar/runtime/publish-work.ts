@@ -88,20 +88,31 @@ function openEntry(file: Buffer, frameSha256: string): Uint8Array<ArrayBuffer> |
   return new Uint8Array(file.buffer as ArrayBuffer, file.byteOffset, end);
 }
 
+/** Locks of this process. */
+const locksHeld = new Set<string>();
+
 /** A courtesy: two that publish the same at once would only get in each other's way. */
 async function takeLock(path: string, id: string) {
+  const own = `${process.pid} ${(await startOf(process.pid)) ?? ""}`.trim();
   for (let attempt = 0; ; attempt++) {
     try {
-      await writeFile(path, String(process.pid), { flag: "wx" });
-      return { release: () => rm(path, { force: true }) };
+      await writeFile(path, own, { flag: "wx" });
+      locksHeld.add(path);
+      return {
+        async release() {
+          locksHeld.delete(path);
+          await rm(path, { force: true });
+        },
+      };
     } catch (error) {
       if (!isCode(error, "EEXIST")) throw error;
     }
-    const holder = Number((await readIfThere(path))?.toString() ?? Number.NaN);
-    if (attempt > 0 || isAlive(holder)) {
+    const [pid = "", start] = ((await readIfThere(path))?.toString() ?? "").split(" ");
+    const isHeld = locksHeld.has(path) || (await isAlive(Number(pid), start));
+    if (attempt > 0 || isHeld) {
       throw new AvatarError(
         "store_unavailable",
-        `process ${holder} is publishing ${id} already: wait for it, or remove ${path} if that is not so`,
+        `process ${pid} is publishing ${id} already: wait for it, or remove ${path} if that is not so`,
       );
     }
     // Who held it was killed.
@@ -109,14 +120,24 @@ async function takeLock(path: string, id: string) {
   }
 }
 
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
+/** Whether the process that took a lock still runs: the number alone may be another's by now. */
+async function isAlive(pid: number, start: string | undefined): Promise<boolean> {
+  // A restarted container gives the same number again; this process holds what `locksHeld` has.
+  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return isCode(error, "EPERM");
+    if (!isCode(error, "EPERM")) return false;
   }
+  const now = await startOf(pid);
+  return start === undefined || now === null || now === start;
+}
+
+/** When a process started, in ticks since the machine did; null where the system does not tell. */
+async function startOf(pid: number): Promise<string | null> {
+  const stat = (await readIfThere(`/proc/${pid}/stat`))?.toString();
+  // Field 22 of proc_pid_stat(5); the second is a name in brackets that may hold anything.
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
 }
 
 async function replaceFile(path: string, content: Uint8Array): Promise<void> {

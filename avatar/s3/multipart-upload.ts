@@ -1,4 +1,5 @@
 import { AvatarError } from "../avatar-error.ts";
+import { hashContent } from "../hash-content.ts";
 import type { ObjectContent, UploadState, WriteOptions } from "../object-store.ts";
 import type { S3Client } from "./s3-client.ts";
 import { parseAnswer } from "./s3-error.ts";
@@ -12,6 +13,8 @@ export interface MultipartUploadOptions {
   readonly content: ObjectContent;
   /** Length of every part but the last. */
   readonly partBytes: number;
+  /** Whether the store has the object, complete. */
+  readonly isThere: (signal: AbortSignal | undefined) => Promise<boolean>;
 }
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -88,7 +91,16 @@ export class MultipartUpload {
     );
     const failed = results.find((result) => result.status === "rejected");
     if (failed) throw failed.reason;
-    return !isForgotten && (await this.#complete(state.uploadId, parts, options));
+    if (isForgotten) return false;
+    await this.#checkContent();
+    return this.#complete(state.uploadId, parts, options);
+  }
+
+  /** The parts were read one by one: together they have to be what was promised. */
+  async #checkContent(): Promise<void> {
+    const { key, content } = this.#options;
+    if ((await hashContent(content)) === content.sha256) return;
+    throw new AvatarError("store_unavailable", `${key} changed while it was written: run it again`);
   }
 
   /** @returns what the store calls the part; null when it does not know the upload */
@@ -147,7 +159,9 @@ export class MultipartUpload {
       parseAnswer(body, "CompleteMultipartUploadResult", what);
       return true;
     }
-    if (refusal.code === "NoSuchUpload" || refusal.code === "InvalidPart") return false;
+    // Completed before, by a request whose answer was lost.
+    if (refusal.code === "NoSuchUpload") return this.#options.isThere(signal);
+    if (refusal.code === "InvalidPart") return false;
     throw client.refused(what, refusal);
   }
 

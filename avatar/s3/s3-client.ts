@@ -139,20 +139,28 @@ export class S3Client {
     // Packs do not become smaller, and a length that is compressed says nothing.
     // Unsigned: proxies change it.
     signed.headers.set("accept-encoding", "identity");
-    const longestMs = timeoutMs + ((body?.length ?? 0) + maxBytes) / SLOWEST_BYTES_PER_MS;
-    const timeout = AbortSignal.timeout(Math.ceil(longestMs));
-    const limited = new Request(signed, {
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-    });
-    const response = await (this.#options.fetch ?? fetch)(limited);
-    const isSuccess = response.status >= 200 && response.status < 300;
-    const received = await readBody(response, isSuccess ? maxBytes : MAX_ERROR_BYTES);
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: received,
-      refusal: isSuccess ? null : parseRefusal(response.status, new TextDecoder().decode(received)),
-    };
+    const limit = new AbortController();
+    const within = (bytes: number) =>
+      setTimeout(
+        () => limit.abort(new DOMException("no answer in time", "TimeoutError")),
+        timeoutMs + bytes / SLOWEST_BYTES_PER_MS,
+      );
+    let timer = within(body?.length ?? 0);
+    try {
+      const limited = new Request(signed, {
+        signal: signal ? AbortSignal.any([signal, limit.signal]) : limit.signal,
+      });
+      const response = await (this.#options.fetch ?? fetch)(limited);
+      clearTimeout(timer);
+      const isSuccess = response.status >= 200 && response.status < 300;
+      const longest = isSuccess ? maxBytes : MAX_ERROR_BYTES;
+      timer = within(Math.min(longest, Number(response.headers.get("content-length") ?? longest)));
+      const received = await readBody(response, longest);
+      const refusal = readRefusal(request, response.status, received);
+      return { status: response.status, headers: response.headers, body: received, refusal };
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Exponential, with jitter, so that many who were let down together do not come back together. */
@@ -174,6 +182,18 @@ export class S3Client {
       { cause },
     );
   }
+}
+
+/**
+ * What an answer refuses. A POST that takes long is answered with 200 before it
+ * is known whether it will succeed (CompleteMultipartUpload, S3 API reference).
+ */
+function readRefusal({ method }: S3Request, status: number, body: Uint8Array): S3Refusal | null {
+  const isSuccess = status >= 200 && status < 300;
+  if (isSuccess && method !== "POST") return null;
+  const text = new TextDecoder().decode(body);
+  if (!isSuccess) return parseRefusal(status, text);
+  return /^\s*(<\?[^>]*>\s*)?<Error>/.test(text) ? parseRefusal(500, text) : null;
 }
 
 /** Whether the same request may succeed a moment later. */

@@ -121,7 +121,8 @@ export function createS3Store(options: S3Options): WritableStore {
     if (content.bytes > PART_BYTES) {
       const smallest = Math.ceil(content.bytes / MAX_PARTS / PART_BYTES) * PART_BYTES;
       const partBytes = Math.max(PART_BYTES, smallest);
-      const upload = new MultipartUpload({ client, key, headers, content, partBytes });
+      const isThere = (signal: AbortSignal | undefined) => holds(key, content, signal);
+      const upload = new MultipartUpload({ client, key, headers, content, partBytes, isThere });
       await upload.run(writeOptions);
     } else {
       await writeWhole(key, content, headers, writeOptions);

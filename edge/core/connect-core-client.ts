@@ -23,19 +23,25 @@ export function createConnectCoreClient(transport: Transport, timeoutMs: number)
   const client = createClient(InferenceService, transport);
   return {
     async *inferSpeech(call, { signal, requestId }) {
+      const limit = new AbortController();
+      const headers = { "x-request-id": requestId };
+      const options = { signal: AbortSignal.any([signal, limit.signal]), headers };
+      const responses = client.inferSpeech(toRequest(call), options)[Symbol.asyncIterator]();
       let expected = call.firstFrame;
-      // Connect's own deadline keeps its timer after the call is over.
-      const timeout = AbortSignal.timeout(timeoutMs);
       try {
-        const headers = { "x-request-id": requestId };
-        const options = { signal: AbortSignal.any([signal, timeout]), headers };
-        const responses = client.inferSpeech(toRequest(call), options);
-        for await (const response of responses) {
-          yield toMouthRegion(response, expected++);
+        for (;;) {
+          // What counts is the wait for the core: the reader may take its time.
+          const timer = setTimeout(() => limit.abort(), timeoutMs);
+          const step = await responses.next().finally(() => clearTimeout(timer));
+          if (step.done) break;
+          yield toMouthRegion(step.value, expected++);
         }
       } catch (error) {
-        if (timeout.aborted && !signal.aborted) throw tooSlow(timeoutMs, error);
+        if (limit.signal.aborted && !signal.aborted) throw tooSlow(timeoutMs, error);
         throw toCallError(error);
+      } finally {
+        // Ends the call of who leaves the loop early.
+        limit.abort();
       }
       const missing = call.firstFrame + call.backgroundIndices.length - expected;
       if (missing > 0) {

@@ -1,6 +1,10 @@
 import { Hono } from "hono";
+import type { PublishedAvatar } from "../../avatar/catalogue.ts";
+import { findTrack } from "../../avatar/manifest.ts";
 import type { AvatarDirectory } from "../background/avatar-directory.ts";
 import type { IdleFrames } from "../background/idle-frames.ts";
+import { checkFrameIndex } from "../background/plain-frames.ts";
+import type { PreparedFramesOptions } from "../background/prepared-frames.ts";
 import { RequestError } from "../http/request-error.ts";
 import { CONTENT_TYPES, type ImageFormat } from "../speak/image-format.ts";
 
@@ -9,8 +13,17 @@ const IMMUTABLE = "public, max-age=31536000, immutable";
 /** Without the version in its URL a frame may change with the next publish. */
 const SHORT = "public, max-age=60";
 
-/** `/v1/avatars` and below, for reading. */
-export function avatarRoutes(directory: AvatarDirectory, idleFrames: IdleFrames): Hono {
+type JpegSettings = PreparedFramesOptions["jpeg"];
+
+/**
+ * `/v1/avatars` and below, for reading.
+ * @param jpeg how frames are coded that come from no pack
+ */
+export function avatarRoutes(
+  directory: AvatarDirectory,
+  idleFrames: IdleFrames,
+  jpeg: JpegSettings,
+): Hono {
   const app = new Hono();
 
   app.get("/", async (c) => c.json({ avatars: await directory.list() }));
@@ -25,7 +38,8 @@ export function avatarRoutes(directory: AvatarDirectory, idleFrames: IdleFrames)
     const avatar = await directory.get(c.req.param("id"));
     const index = Number(match[1]);
     const format: ImageFormat = match[2] === "png" ? "png" : "jpeg";
-    const etag = `"${avatar.summary.version}-${index}-${format}"`;
+    checkFrameIndex(avatar, index);
+    const etag = `"${avatar.summary.version}-${index}-${codingOf(avatar, format, jpeg)}"`;
     const isVersioned = c.req.query("v") === avatar.summary.version;
     const headers = { etag, "cache-control": isVersioned ? IMMUTABLE : SHORT };
     if (matchesEtag(c.req.header("if-none-match"), etag)) return c.body(null, 304, headers);
@@ -34,6 +48,12 @@ export function avatarRoutes(directory: AvatarDirectory, idleFrames: IdleFrames)
   });
 
   return app;
+}
+
+/** What the bytes of an idle frame depend on beside the avatar's version. */
+function codingOf({ manifest }: PublishedAvatar, format: ImageFormat, jpeg: JpegSettings): string {
+  if (format === "png" || findTrack(manifest, format)) return format;
+  return `${format}-${jpeg.quality}-${jpeg.subsampling}`;
 }
 
 /** RFC 9110, 13.1.2: weak comparison against a list or `*`. */

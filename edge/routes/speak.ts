@@ -50,7 +50,7 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: { requ
       requestId,
     });
     // What fails before the first frame still gets a status of its own.
-    const first = await frames.next();
+    const first = await firstOf(frames, leaving);
     const firstFrameMs = Math.round(now() - started);
 
     async function* parts(): AsyncGenerator<Part> {
@@ -94,6 +94,16 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: { requ
   });
 
   return app;
+}
+
+async function firstOf(frames: AsyncGenerator<SpokenFrame>, leaving: AbortController) {
+  try {
+    return await frames.next();
+  } catch (error) {
+    // The upload may still be on its way, and nobody will read it.
+    leaving.abort();
+    throw error;
+  }
 }
 
 function toPart(frame: SpokenFrame, format: ImageFormat): Part {

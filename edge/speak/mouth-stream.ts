@@ -56,7 +56,9 @@ export async function* streamMouths(
     }
   } finally {
     leaving.abort();
-    await windows.return(undefined);
+    // Not waited for: speech that has fallen silent would hold up who leaves. Whoever
+    // gave it ends it.
+    windows.return(undefined).catch(() => {});
   }
 }
 

@@ -12,7 +12,7 @@ export let runWeighted: u64 = 0;
 /**
  * Sets `runSum` and `runWeighted` of `count` bytes. Up to 15 bytes beyond the
  * run are read, and have to be 0.
- * @param count at most 65536, so that the 32-bit lanes hold the sums
+ * @param count at most 46,000, so that the 32-bit lanes hold the sums of the sums before
  */
 export function sumRun(at: usize, count: i32): void {
   const blocks = (count + 15) >> 4;

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { createRouterTransport } from "@connectrpc/connect";
+import {
+  InferenceService,
+  InferSpeechResponseSchema,
+} from "../../proto/gen/mouthpiece/inference/v1/inference_pb.js";
+import { createConnectCoreClient } from "./connect-core-client.ts";
+import { CoreCallError } from "./core-client.ts";
+
+const CALL = {
+  avatarId: "ada",
+  version: "1",
+  samples: new Int16Array(100),
+  start: 0,
+  utteranceSamples: 100,
+  firstFrame: 0,
+  backgroundIndices: Array.from({ length: 20 }, (_, n) => n),
+};
+const LIMIT_MS = 150;
+const options = () => ({ signal: new AbortController().signal, requestId: "test" });
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A core that answers at once, up to `stallAt`; then it says nothing more. */
+function clientOf(stallAt = Number.POSITIVE_INFINITY) {
+  const transport = createRouterTransport(({ service }) => {
+    service(InferenceService, {
+      async *inferSpeech({ backgroundIndices }, { signal }) {
+        for (const [frame, backgroundIndex] of backgroundIndices.entries()) {
+          if (frame === stallAt) {
+            await new Promise((_, reject) => {
+              signal.addEventListener("abort", () => reject(signal.reason));
+            });
+          }
+          const pixels = new Uint8Array(3);
+          yield create(InferSpeechResponseSchema, {
+            frame,
+            backgroundIndex,
+            width: 1,
+            height: 1,
+            pixels,
+          });
+        }
+      },
+    });
+  });
+  return createConnectCoreClient(transport, LIMIT_MS);
+}
+
+test("a reader may take longer than the core may", async () => {
+  let frames = 0;
+  for await (const { frame } of clientOf().inferSpeech(CALL, options())) {
+    assert.equal(frame, frames++);
+    await pause(LIMIT_MS / 10);
+  }
+  assert.equal(frames, CALL.backgroundIndices.length);
+});
+
+test("a core that falls silent is given up after the limit", async () => {
+  let frames = 0;
+  await assert.rejects(
+    async () => {
+      for await (const _ of clientOf(4).inferSpeech(CALL, options())) frames++;
+    },
+    (error: unknown) => error instanceof CoreCallError && error.code === "timeout",
+  );
+  assert.equal(frames, 4);
+});
+
+test("leaving early ends the call", async () => {
+  for await (const _ of clientOf(1).inferSpeech(CALL, options())) break;
+});
