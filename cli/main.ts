@@ -101,7 +101,55 @@ function createProgram(): Command {
     .option("--core <url>", "a running core; one is started if left out")
     .option("--json", "print the result as JSON")
     .action(async (options) => (await import("./commands/render.ts")).runRender(options));
+  addOperation(program);
   return program;
+}
+
+/** What an operator asks a running core and a machine. */
+function addOperation(program: Command): void {
+  const DEFAULT_CORE = "http://127.0.0.1:50051";
+  const models = program.command("models").description("the models of a running core");
+  const asking = (command: Command, defaultTimeoutS = 10) =>
+    command
+      .option("--core <url>", "the running core", DEFAULT_CORE)
+      .option("--timeout <seconds>", `for the answer; ${defaultTimeoutS} if left out`)
+      .option("--json", "print the result as JSON");
+
+  asking(models.command("list"))
+    .description("every model, its state and where it is")
+    .option("--loaded", "only those in memory")
+    .action(async (options) => (await import("./commands/models.ts")).runModelsList(options));
+  asking(models.command("load"), 60)
+    .description("bring a model into memory; ends when it is warm")
+    .argument("<id>", "id of the model")
+    .option("--force", "load it again if it is in memory; the old one serves until then")
+    .action(async (id, options) =>
+      (await import("./commands/models.ts")).runModelsLoad(id, options),
+    );
+  asking(models.command("unload"))
+    .description("free a model's memory as soon as nothing uses it")
+    .argument("<id>", "id of the model")
+    .action(async (id, options) =>
+      (await import("./commands/models.ts")).runModelsUnload(id, options),
+    );
+  asking(models.command("stats"))
+    .description("what models have done since the core started")
+    .argument("[id]", "id of the model; all that were used if left out")
+    .action(async (id, options) =>
+      (await import("./commands/models.ts")).runModelsStats(id, options),
+    );
+  asking(program.command("health"))
+    .description("the devices of a running core; status 1 when it cannot serve")
+    .action(async (options) => (await import("./commands/health.ts")).runHealth(options));
+
+  program
+    .command("doctor")
+    .description("check this machine, the avatars and, if named, a core; status 1 when one fails")
+    .option("--root <dir>", "folder that holds `avatars/`", ".data")
+    .option("--core <url>", "a core that should be running")
+    .option("--timeout <seconds>", "for the core's answer; 10 if left out")
+    .option("--json", "print the result as JSON")
+    .action(async (options) => (await import("./commands/doctor.ts")).runDoctor(options));
 }
 
 function explain(error: unknown): string {

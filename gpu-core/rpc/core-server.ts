@@ -5,12 +5,18 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { Logger } from "../../avatar/logger.ts";
+import { Health } from "../../proto/gen/grpc/health/v1/health_pb.js";
+import { ServerReflection } from "../../proto/gen/grpc/reflection/v1/reflection_pb.js";
 import { InferenceService } from "../../proto/gen/mouthpiece/inference/v1/inference_pb.js";
 import type { Core } from "../core.ts";
+import { createHealthService } from "./health-service.ts";
 import { createInferenceService } from "./inference-service.ts";
 import { listenOnOnePort, type OnePortServer } from "./one-port-server.ts";
+import { createReflectionService } from "./reflection-service.ts";
 
 const MEGABYTE = 1024 * 1024;
+/** Of a request that only names something, which a stream keeps for as long as it lasts. */
+const MAX_NAME_MESSAGE_BYTES = 4096;
 
 /** Serves the core: Connect, gRPC-Web and gRPC, with `/livez` and `/readyz`, on one port. */
 export async function serveCore(core: Core, logger: Logger): Promise<OnePortServer> {
@@ -20,7 +26,15 @@ export async function serveCore(core: Core, logger: Logger): Promise<OnePortServ
     // Pixels and tensors do not compress enough to pay for it.
     acceptCompression: [],
   });
+  const closing = new AbortController();
   router.service(InferenceService, createInferenceService(core, logger));
+  router.service(Health, createHealthService(core, logger, { closing: closing.signal }), {
+    readMaxBytes: MAX_NAME_MESSAGE_BYTES,
+  });
+  const services = [InferenceService, Health, ServerReflection];
+  router.service(ServerReflection, createReflectionService(services), {
+    readMaxBytes: MAX_NAME_MESSAGE_BYTES,
+  });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 
   // As connectNodeAdapter does it, which reports callers that leave as failures, to the console.
@@ -37,7 +51,18 @@ export async function serveCore(core: Core, logger: Logger): Promise<OnePortServ
       response.destroy();
     }
   }
-  return listenOnOnePort((request, response) => void answer(request, response), host, port);
+  const server = await listenOnOnePort(
+    (request, response) => void answer(request, response),
+    host,
+    port,
+  );
+  return {
+    ...server,
+    close(limitMs) {
+      closing.abort();
+      return server.close(limitMs);
+    },
+  };
 }
 
 function answerPlain(core: Core, method: string, path: string, response: ServerResponse): void {
@@ -47,7 +72,7 @@ function answerPlain(core: Core, method: string, path: string, response: ServerR
   };
   const [status, text] = (method === "GET" && answers[path]?.()) || [
     404,
-    "This is a mouthpiece core. It answers mouthpiece.inference.v1.InferenceService over Connect, gRPC-Web and gRPC, and GET /livez and /readyz.\n",
+    "This is a mouthpiece core. It answers mouthpiece.inference.v1.InferenceService and grpc.health.v1.Health over Connect, gRPC-Web and gRPC, and GET /livez and /readyz.\n",
   ];
   response.writeHead(status, { "content-type": "text/plain; charset=utf-8" });
   response.end(text);

@@ -1,0 +1,54 @@
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { CommandError } from "../command-error.ts";
+import { checkAvatars } from "../doctor/avatars.ts";
+import { type Finding, fail, ok, whyOf } from "../doctor/check.ts";
+import { checkBuilt, checkMemory, checkNode, checkOnnxRuntime } from "../doctor/machine.ts";
+
+export interface DoctorOptions {
+  /** The folder that holds `avatars/`. */
+  readonly root: string;
+  /** A core that should be running. */
+  readonly core?: string;
+  readonly timeout?: string;
+  readonly json?: boolean;
+}
+
+/** `mouthpiece doctor`. @throws CommandError when a check fails */
+export async function runDoctor(options: DoctorOptions): Promise<void> {
+  const home = fileURLToPath(new URL("../..", import.meta.url));
+  const findings = [
+    checkNode(process.versions.node),
+    await checkOnnxRuntime(),
+    checkMemory(process.availableMemory()),
+    await checkBuilt(home),
+    ...(await checkAvatars(resolve(options.root))),
+    ...(options.core === undefined ? [] : [await checkCore({ ...options, core: options.core })]),
+  ];
+  const failed = findings.filter(({ verdict }) => verdict === "fail").length;
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify({ ok: failed === 0, findings })}\n`
+      : findings.map(formatFinding).join(""),
+  );
+  if (failed > 0) throw new CommandError(`${failed} of ${findings.length} checks failed`);
+}
+
+async function checkCore(options: DoctorOptions & { core: string }): Promise<Finding> {
+  try {
+    // Only here: without the build there are no messages to speak with.
+    const { askCore } = await import("../core-connection.ts");
+    const { healthy, devices } = await askCore(options, (core) => core.health({}));
+    const detail = `${options.core} answers, ${devices.length} devices`;
+    if (healthy) return ok("core", detail);
+    return fail("core", `${detail}, none is up`, "the core's log says why");
+  } catch (error) {
+    if (error instanceof CommandError && error.isUsage) throw error;
+    return fail("core", whyOf(error), "");
+  }
+}
+
+function formatFinding({ check, verdict, detail, advice }: Finding): string {
+  const line = `${verdict.padEnd(4)}  ${check}: ${detail}\n`;
+  return advice === "" ? line : `${line}      -> ${advice}\n`;
+}
