@@ -1,12 +1,13 @@
 // Compiles the AssemblyScript kernels to WebAssembly modules. A .js file so
 // that `npm ci` can run it through `prepare`.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "gen");
+rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 
 /** Each is compiled from `assembly/NAME.ts`, and exported as a compiled module by `gen/NAME.js`. */
