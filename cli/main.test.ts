@@ -1,29 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { createImageCodecs } from "../avatar/image/codecs.ts";
 import { frameCount } from "../avatar/speech-timing.ts";
+import { mouthpiece } from "../test/support/run-command.ts";
 import { TINY_WIDTH, tone, wavFile, writeTinyAvatar } from "../test/support/tiny-avatar.ts";
-
-const bin = fileURLToPath(new URL("./bin.js", import.meta.url));
-
-async function mouthpiece(...args: string[]) {
-  const child = spawn(process.execPath, [bin, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    out += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    err += chunk.toString();
-  });
-  const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { status, out, err };
-}
 
 async function folder(t: TestContext): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "mouthpiece-cli-"));

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { create, createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, createHandlerContext } from "@connectrpc/connect";
@@ -27,26 +25,12 @@ import {
   HealthResponseSchema,
   InferenceService,
 } from "../proto/gen/mouthpiece/inference/v1/inference_pb.js";
+import { mouthpiece } from "./support/run-command.ts";
 import { startSystem, type TestSystem } from "./support/system.ts";
 import { temporaryFolder, writeTinyAvatar } from "./support/tiny-avatar.ts";
 
-const bin = fileURLToPath(new URL("../cli/bin.js", import.meta.url));
 /** A watch that never says what a test waits for fails it. */
 const WATCH_LIMIT_MS = 30_000;
-
-async function mouthpiece(...args: string[]) {
-  const child = spawn(process.execPath, [bin, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    out += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    err += chunk.toString();
-  });
-  const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { status, out, err };
-}
 
 const hasCode = (code: Code) => (error: unknown) => {
   assert.equal(ConnectError.from(error).code, code, String(error));

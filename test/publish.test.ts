@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { readAvatar } from "../avatar/catalogue.ts";
 import { createImageCodecs } from "../avatar/image/codecs.ts";
 import { findTrack, mouthRegion } from "../avatar/manifest.ts";
@@ -14,6 +12,7 @@ import { contentOf } from "../avatar/publish/content.ts";
 import { createFolderStore } from "../avatar/runtime/folder-store.ts";
 import { createS3Store } from "../avatar/s3/s3-store.ts";
 import { prepareFrame } from "../edge/compositor/delivery.ts";
+import { type CommandRun, MOUTHPIECE, runNode } from "./support/run-command.ts";
 import { type S3Endpoint, startS3Endpoint } from "./support/s3-endpoint.ts";
 import {
   buildTinyUnet,
@@ -22,17 +21,12 @@ import {
   writeTinyAvatar,
 } from "./support/tiny-avatar.ts";
 
-const bin = fileURLToPath(new URL("../cli/bin.js", import.meta.url));
 const killer = new URL("./support/kill-at.ts", import.meta.url).href;
 /** So many points of a publish are tried, spread over all of it. */
 const KILLS = { s3: 6, folder: 3 };
 const SEED = 20261125;
 
-interface Run {
-  readonly status: number | null;
-  readonly signal: string | null;
-  readonly out: string;
-  readonly err: string;
+interface Run extends CommandRun {
   /** Empty unless it ended by itself. */
   readonly steps: readonly string[];
 }
@@ -69,26 +63,12 @@ describe("publish", { timeout: 110_000 }, () => {
     environment: Readonly<Record<string, string>> = {},
   ): Promise<Run> {
     const stepsFile = join(await folder(), "steps");
-    const line = ["--import", killer, bin, "publish", "ada", "--json", "--concurrency", "1"];
-    const child = spawn(process.execPath, [...line, "--root", root, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...s3.environment, STEPS_FILE: stepsFile, ...environment },
+    const line = ["--import", killer, MOUTHPIECE, "publish", "ada", "--json", "--concurrency", "1"];
+    const run = await runNode([...line, "--root", root, ...args], {
+      environment: { ...s3.environment, STEPS_FILE: stepsFile, ...environment },
     });
-    let out = "";
-    let err = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      out += chunk.toString();
-    });
-    child.stderr.on("data", (chunk: Buffer) => {
-      err += chunk.toString();
-    });
-    const limit = setTimeout(() => child.kill("SIGKILL"), 60_000);
-    const [status, signal] = await new Promise<[number | null, string | null]>((resolve) =>
-      child.on("close", (code, killed) => resolve([code, killed])),
-    );
-    clearTimeout(limit);
     const steps = existsSync(stepsFile) ? (await readFile(stepsFile, "utf8")).split("\n") : [];
-    return { status, signal, out, err, steps };
+    return { ...run, steps };
   }
 
   const s3Store = (prefix: string): WritableStore =>

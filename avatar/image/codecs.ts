@@ -5,8 +5,6 @@ import type { RgbaImage } from "./types.ts";
 
 /** Whole-picture coding: PNG and JPEG files to pixels and back, in every runtime. */
 export interface ImageCodecs {
-  /** Pictures that can be coded at the same time. */
-  readonly parallel: number;
   /** @throws ImageError when it is neither PNG nor JPEG, too large or damaged */
   decode(file: Uint8Array): Promise<RgbaImage>;
   /** @throws RangeError when size and data disagree */
@@ -21,7 +19,6 @@ export function createImageCodecs(): ImageCodecs {
   const png = new PngCodec();
   const jpeg = new JpegCodec();
   return {
-    parallel: 1,
     // async, so that a wrong header rejects like everything else
     async decode(file) {
       const { format } = readImageHeader(file);

@@ -10,6 +10,7 @@ import type {
   WritableStore,
   WriteOptions,
 } from "../object-store.ts";
+import { isErrorCode } from "./error-code.ts";
 
 /** Object names that may become paths: no empty, `.` or `..` segment, no NUL, no backslash. */
 const SAFE_KEY = /^(?!.*(?:^|\/)\.{0,2}(?:\/|$))[A-Za-z0-9._/-]+$/;
@@ -65,7 +66,7 @@ export async function createFolderStaging(root: string, id: string): Promise<Ava
         await rename(folder, join(home, checkKey(version)));
       } catch (error) {
         // The same content was published before: its name says it is the same.
-        if (!isCode(error, "ENOTEMPTY", "EEXIST")) throw error;
+        if (!isErrorCode(error, "ENOTEMPTY", "EEXIST")) throw error;
       }
       const fresh = join(home, `.avatar-${randomBytes(6).toString("hex")}.json`);
       await writeFile(fresh, pointer);
@@ -172,9 +173,5 @@ function unavailable(key: string, cause: unknown): AvatarError {
 }
 
 function isAbsence(error: unknown): boolean {
-  return isCode(error, "ENOENT", "ENOTDIR", "EISDIR");
-}
-
-function isCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+  return isErrorCode(error, "ENOENT", "ENOTDIR", "EISDIR");
 }

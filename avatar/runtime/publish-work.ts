@@ -6,6 +6,7 @@ import { AvatarError } from "../avatar-error.ts";
 import { checkAvatarId } from "../avatar-id.ts";
 import { crc32 } from "../image/crc32.ts";
 import type { PublishWork } from "../publish/publish-work.ts";
+import { isErrorCode } from "./error-code.ts";
 
 /** After an entry: the SHA-256 of the frame that it was made from, and the CRC-32 of all before it. */
 const HASH_BYTES = 32;
@@ -105,7 +106,7 @@ async function takeLock(path: string, id: string) {
         },
       };
     } catch (error) {
-      if (!isCode(error, "EEXIST")) throw error;
+      if (!isErrorCode(error, "EEXIST")) throw error;
     }
     const [pid = "", start] = ((await readIfThere(path))?.toString() ?? "").split(" ");
     const isHeld = locksHeld.has(path) || (await isAlive(Number(pid), start));
@@ -127,7 +128,7 @@ async function isAlive(pid: number, start: string | undefined): Promise<boolean>
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if (!isCode(error, "EPERM")) return false;
+    if (!isErrorCode(error, "EPERM")) return false;
   }
   const now = await startOf(pid);
   return start === undefined || now === null || now === start;
@@ -145,7 +146,7 @@ async function replaceFile(path: string, content: Uint8Array): Promise<void> {
   try {
     await writeFile(fresh, content);
   } catch (error) {
-    if (!isCode(error, "ENOENT")) throw error;
+    if (!isErrorCode(error, "ENOENT")) throw error;
     await mkdir(dirname(path), { recursive: true });
     await writeFile(fresh, content);
   }
@@ -156,7 +157,7 @@ async function readIfThere(path: string): Promise<Buffer | null> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (isCode(error, "ENOENT", "ENOTDIR", "EISDIR")) return null;
+    if (isErrorCode(error, "ENOENT", "ENOTDIR", "EISDIR")) return null;
     throw error;
   }
 }
@@ -171,8 +172,4 @@ function parseJson(file: Buffer | null): unknown {
 
 function hashOf(text: string): string {
   return createHash("sha256").update(text).digest("hex");
-}
-
-function isCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }

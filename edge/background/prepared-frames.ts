@@ -100,15 +100,19 @@ export class PreparedFrames {
    * @param indices in the order in which they will be asked for
    */
   readAhead(avatar: PublishedAvatar, indices: readonly number[], format: ImageFormat): void {
+    // In a loop that is all there, which is the rule, this is the end of it.
+    if (!indices.some((index) => this.#isMissing(avatar, index, format))) return;
     this.#readAhead(avatar, indices, format).catch(() => {});
+  }
+
+  #isMissing(avatar: PublishedAvatar, index: number, format: ImageFormat): boolean {
+    const key = keyOf(avatar, index, format);
+    return !this.#frames.has(key) && !this.#ahead.has(key);
   }
 
   async #readAhead(avatar: PublishedAvatar, indices: readonly number[], format: ImageFormat) {
     const pack = await this.#options.packs.open(avatar, format);
-    const missing = indices.filter((index) => {
-      const key = keyOf(avatar, index, format);
-      return !this.#frames.has(key) && !this.#ahead.has(key);
-    });
+    const missing = indices.filter((index) => this.#isMissing(avatar, index, format));
     const [first] = missing;
     if (first === undefined) return;
     if (!pack) {

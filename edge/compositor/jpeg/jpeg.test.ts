@@ -12,11 +12,12 @@ import {
 } from "../../../test/support/composite.ts";
 import type { Background } from "../band.ts";
 import { decodeEntry } from "../prepared-entry.ts";
+import { FrameCoder } from "./frame-coder.ts";
+import { END_OF_IMAGE, fileHeader, restartMarker } from "./jpeg-file.ts";
 import { type PreparedJpeg, readPreparedJpeg } from "./jpeg-frame.ts";
 import { createJpegKernels } from "./jpeg-kernels.ts";
 import { type JpegPrepareOptions, JpegPreparer } from "./jpeg-preparer.ts";
 import { JpegSplicer } from "./jpeg-splicer.ts";
-import { codeWholeFrame } from "./whole-frame.ts";
 
 const preparer = new JpegPreparer();
 const splicer = new JpegSplicer();
@@ -39,7 +40,13 @@ function codeWhole(frame: Background, prepared: PreparedJpeg, mouth: Uint8Array)
   const pixels = composite(frame, region, mouth, softEdge);
   const data = frame.channels === 3 ? pixels : pixels.filter((_, index) => (index & 3) !== 3);
   const picture = { width: frame.width, height: frame.height, data };
-  return Buffer.from(codeWholeFrame(kernels, picture, prepared.grid, prepared.tables));
+  const { grid, tables } = prepared;
+  const coder = new FrameCoder(kernels, picture, grid, tables);
+  const parts: Uint8Array[] = [fileHeader(picture, grid, tables)];
+  for (let row = 0; row < grid.rows; row++) {
+    parts.push(coder.codeRow(row), restartMarker(row, grid));
+  }
+  return Buffer.concat([...parts, END_OF_IMAGE]);
 }
 
 /** Pixels as libjpeg-turbo has them, which must have nothing to remark. */
