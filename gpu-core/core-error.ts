@@ -10,6 +10,10 @@ export type CoreErrorCode =
   | "resource_exhausted"
   /** A device or model is not there now; trying again or elsewhere helps. */
   | "unavailable"
+  /** The device ended while it worked on this; the core itself tries once more elsewhere. */
+  | "device_lost"
+  /** The caller's deadline passed before the work was done. */
+  | "deadline_exceeded"
   /** The caller went away or the core is stopping. */
   | "cancelled"
   /** A defect of ours. */

@@ -8,6 +8,8 @@ const CODES: Record<CoreErrorCode, Code> = {
   failed_precondition: Code.FailedPrecondition,
   resource_exhausted: Code.ResourceExhausted,
   unavailable: Code.Unavailable,
+  device_lost: Code.Unavailable,
+  deadline_exceeded: Code.DeadlineExceeded,
   cancelled: Code.Canceled,
   internal: Code.Internal,
 };
