@@ -23,10 +23,17 @@ export type CoreErrorCode =
 export class CoreError extends Error {
   override readonly name = "CoreError";
   readonly code: CoreErrorCode;
+  /** When trying again makes sense; null when the core does not know. */
+  readonly retryAfterMs: number | null;
 
-  constructor(code: CoreErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(
+    code: CoreErrorCode,
+    message: string,
+    options?: { cause?: unknown; retryAfterMs?: number },
+  ) {
     super(message, options);
     this.code = code;
+    this.retryAfterMs = options?.retryAfterMs ?? null;
   }
 }
 

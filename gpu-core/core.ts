@@ -2,15 +2,19 @@ import type { Logger } from "../avatar/logger.ts";
 import { mouthRegion } from "../avatar/manifest.ts";
 import { AUDIO_TENSOR_SIZE } from "./audio/feature-extractor.ts";
 import { checkSpeechWindow, type SpeechWindow } from "./audio/speech-window.ts";
-import type { CoreConfig } from "./config.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { type CoreConfig, maxBatchSize } from "./config.ts";
 import { CoreError } from "./core-error.ts";
-import { BatchJob } from "./engine/batch-job.ts";
-import { Engine } from "./engine/engine.ts";
-import type { Priority } from "./engine/lane.ts";
-import { type FittedMouth, SpeechJob } from "./engine/speech-job.ts";
-import { OUTPUT_TENSOR_SIZE, VISUAL_TENSOR_SIZE } from "./model/unet.ts";
+import type { InferenceEngine } from "./engine/inference-worker.ts";
+import { VISUAL_TENSOR_SIZE } from "./model/unet.ts";
 import type { ModelSource } from "./registry/model-source.ts";
-import { type ModelLease, Registry } from "./registry/registry.ts";
+import type { ModelStats } from "./registry/model-stats.ts";
+import { type ModelLease, Registry, type RegistryEvents } from "./registry/registry.ts";
+import type { WaitLimits } from "./registry/wait.ts";
+import { type FittedMouth, SpeechWork } from "./scheduling/speech-work.ts";
+import { TensorWork } from "./scheduling/tensor-work.ts";
+import type { Priority, WorkLimits } from "./scheduling/work.ts";
+import { type BatchReport, WorkerScheduler } from "./scheduling/worker-scheduler.ts";
 
 /** Frames of one InferBatch request, as published. */
 const MAX_BATCH_FRAMES = 25;
@@ -44,34 +48,82 @@ export interface BatchAnswer {
   readonly worker: number;
 }
 
+/** The caller's side of a request. */
+export interface CallLimits {
+  readonly signal: AbortSignal;
+  /** Milliseconds until the caller's deadline; undefined for none. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What happens in the core, for metrics. */
+export interface CoreEvents extends RegistryEvents {
+  batchEnded(report: BatchReport): void;
+  /** A device ended under a request, which goes on elsewhere. */
+  workRetried(): void;
+}
+
+export interface CoreParts {
+  readonly config: CoreConfig;
+  readonly engine: InferenceEngine;
+  readonly source: ModelSource;
+  readonly logger: Logger;
+  readonly events: CoreEvents;
+  readonly clock?: Clock;
+  /** Size of a model's file in bytes. Default: asks the file system. */
+  readonly fileBytes?: (path: string) => Promise<number>;
+}
+
 /** The core without its protocol: what the RPC handlers call. */
 export class Core {
   readonly config: CoreConfig;
-  readonly engine: Engine;
+  readonly engine: InferenceEngine;
+  readonly schedulers: readonly WorkerScheduler[];
   readonly registry: Registry;
   readonly startedAtMs: number;
-  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #events: CoreEvents;
 
-  constructor(config: CoreConfig, source: ModelSource, logger: Logger) {
+  constructor({
+    config,
+    engine,
+    source,
+    logger,
+    events,
+    clock = systemClock,
+    fileBytes,
+  }: CoreParts) {
     this.config = config;
-    this.engine = new Engine(config, logger);
-    this.registry = new Registry(config, this.engine, source, logger);
+    this.engine = engine;
+    this.#clock = clock;
+    this.#events = events;
+    this.schedulers = engine.devices.flatMap(({ workers }) =>
+      workers.map(
+        (worker) =>
+          new WorkerScheduler(worker, {
+            maxBatchSize: maxBatchSize(config),
+            maxQueueDelayMs: config.batching.max_queue_delay_ms,
+            clock,
+            onBatch: (report) => events.batchEnded(report),
+          }),
+      ),
+    );
+    this.registry = new Registry({
+      config,
+      devices: engine.devices,
+      schedulers: this.schedulers,
+      source,
+      logger,
+      clock,
+      events,
+      ...(fileBytes && { fileBytes }),
+    });
     this.startedAtMs = Date.now();
-    this.#logger = logger;
   }
 
   /** Starts the devices and loads what is marked `preload`. */
   async start(): Promise<void> {
     await this.engine.start();
-    const preload = Object.entries(this.config.models).filter(([, model]) => model.preload);
-    for (const [id] of preload) {
-      try {
-        await this.registry.load(id, false);
-      } catch (error) {
-        // One broken model must not keep the others from being served.
-        this.#logger.error("preload failed", { model: id, error: String(error) });
-      }
-    }
+    await this.registry.preload();
   }
 
   async stop(): Promise<void> {
@@ -81,11 +133,21 @@ export class Core {
 
   /** Whether a request could be served now. */
   get isReady(): boolean {
-    return this.engine.devices.some((device) => device.state === "ready");
+    return this.engine.devices.some(({ state }) => state === "ready");
   }
 
-  /** The mouths of a window of speech, in frame order. */
-  async *inferSpeech(request: SpeechRequest, signal: AbortSignal): AsyncGenerator<FittedMouth> {
+  /** Requests that wait or run on a device. */
+  queuedOn(device: number): number {
+    return this.schedulers
+      .filter(({ worker }) => worker.device.index === device)
+      .reduce((sum, { requests }) => sum + requests, 0);
+  }
+
+  /**
+   * The mouths of a window of speech, in frame order.
+   * @throws CoreError
+   */
+  async *inferSpeech(request: SpeechRequest, limits: CallLimits): AsyncGenerator<FittedMouth> {
     const count = request.backgroundIndices.length;
     if (count < 1 || count > MAX_SPEECH_FRAMES) {
       throw new CoreError(
@@ -94,74 +156,109 @@ export class Core {
       );
     }
     checkSpeechWindow(request.window, request.firstFrame, request.firstFrame + count);
-    const lease = await this.registry.acquire(request.modelId, request.version);
-    const stats = this.registry.stats.of(request.modelId);
-    try {
-      const orders = this.#frameOrders(request, lease);
-      const job = new SpeechJob(lease.lane, lease.name, request.window, orders, request.priority);
-      for await (const mouth of job.mouths(signal)) {
-        stats.frames++;
-        stats.unetMs += mouth.times?.unetMs ?? 0;
-        stats.queueMs += mouth.times?.queueMs ?? 0;
-        yield mouth;
+    const workLimits = this.#workLimits(request.priority, limits);
+    let delivered = 0;
+    // A device that ends under a request is our affair: it goes on elsewhere, once.
+    for (let attempt = 1; ; attempt++) {
+      const lease = await this.#acquire(request.modelId, request.version, limits, workLimits);
+      const stats = this.registry.stats.of(request.modelId);
+      try {
+        const orders = frameOrders(request, lease).slice(delivered);
+        const work = new SpeechWork(request.window, orders, workLimits, this.#clock);
+        for await (const mouth of work.mouths(lease.replica.queue, limits.signal)) {
+          stats.frames++;
+          stats.unetMs += mouth.times?.unetMs ?? 0;
+          stats.queueMs += mouth.times?.queueMs ?? 0;
+          delivered++;
+          yield mouth;
+        }
+        stats.requests++;
+        return;
+      } catch (error) {
+        if (!this.#mayRetry(error, attempt, stats)) throw error;
+      } finally {
+        lease.release();
       }
-      stats.requests++;
-    } catch (error) {
-      if (!isCancelled(error)) stats.failures++;
-      throw error;
-    } finally {
-      lease.release();
     }
   }
 
-  /** Tensors in, tensors out. */
-  async inferBatch(request: BatchRequest, signal: AbortSignal): Promise<BatchAnswer> {
+  /** Tensors in, tensors out. @throws CoreError */
+  async inferBatch(request: BatchRequest, limits: CallLimits): Promise<BatchAnswer> {
     checkBatch(request);
-    const lease = await this.registry.acquire(request.modelId);
-    const stats = this.registry.stats.of(request.modelId);
-    try {
-      const tensors = Buffer.concat([request.visual, request.audio]);
-      const job = new BatchJob(lease.lane, lease.name, request.batchSize, tensors);
-      const { done, payload } = await job.run(signal);
-      stats.requests++;
-      stats.frames += request.batchSize;
-      stats.unetMs += done.times?.unetMs ?? 0;
-      const bytes = OUTPUT_TENSOR_SIZE * 4;
-      return {
-        outputs: Array.from({ length: request.batchSize }, (_, i) =>
-          payload.subarray(i * bytes, (i + 1) * bytes),
-        ),
-        inferenceTimeMs: done.times?.unetMs ?? 0,
-        device: lease.lane.device.options.index,
-        worker: lease.lane.worker,
-      };
-    } catch (error) {
-      if (!isCancelled(error)) stats.failures++;
-      throw error;
-    } finally {
-      lease.release();
+    const workLimits = this.#workLimits("live", limits);
+    for (let attempt = 1; ; attempt++) {
+      const lease = await this.#acquire(request.modelId, "", limits, workLimits);
+      const stats = this.registry.stats.of(request.modelId);
+      const { queue, scheduler } = lease.replica;
+      try {
+        const work = new TensorWork(request, request.batchSize, workLimits, this.#clock);
+        const outputs = await work.outputs(queue, limits.signal);
+        stats.requests++;
+        stats.frames += request.batchSize;
+        stats.unetMs += work.unetMs;
+        stats.queueMs += work.queueMs;
+        return {
+          outputs,
+          inferenceTimeMs: work.unetMs,
+          device: scheduler.worker.device.index,
+          worker: scheduler.worker.index,
+        };
+      } catch (error) {
+        if (!this.#mayRetry(error, attempt, stats)) throw error;
+      } finally {
+        lease.release();
+      }
     }
   }
 
-  #frameOrders(request: SpeechRequest, { model }: ModelLease) {
-    const { manifest } = model;
-    if (!manifest) {
+  #workLimits(priority: Priority, { timeoutMs }: CallLimits): WorkLimits {
+    const { queue_timeout_s } = this.config.server;
+    return {
+      priority,
+      deadlineMs:
+        timeoutMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.now() + timeoutMs,
+      queueTimeoutMs: queue_timeout_s === 0 ? Number.POSITIVE_INFINITY : 1000 * queue_timeout_s,
+    };
+  }
+
+  #acquire(
+    id: string,
+    version: string,
+    { signal }: CallLimits,
+    { deadlineMs }: WorkLimits,
+  ): Promise<ModelLease> {
+    const limits: WaitLimits = { signal, deadlineMs };
+    return this.registry.acquire(id, version, limits);
+  }
+
+  #mayRetry(error: unknown, attempt: number, stats: ModelStats): boolean {
+    if (error instanceof CoreError && error.code === "device_lost" && attempt === 1) {
+      this.#events.workRetried();
+      return true;
+    }
+    if (!(error instanceof CoreError && error.code === "cancelled")) stats.failures++;
+    return false;
+  }
+}
+
+function frameOrders(request: SpeechRequest, { model }: ModelLease) {
+  const { manifest } = model;
+  if (!manifest) {
+    throw new CoreError(
+      "failed_precondition",
+      `${model.id} is a bare model without background frames: use InferBatch, or import the avatar`,
+    );
+  }
+  return request.backgroundIndices.map((backgroundIndex, i) => {
+    if (backgroundIndex >= manifest.frameCount) {
       throw new CoreError(
-        "failed_precondition",
-        `${model.id} is a bare model without background frames: use InferBatch, or import the avatar`,
+        "invalid_argument",
+        `background index ${backgroundIndex} does not exist: ${model.id} has ${manifest.frameCount} frames`,
       );
     }
-    return request.backgroundIndices.map((backgroundIndex, i) => {
-      if (backgroundIndex >= manifest.frameCount) {
-        throw new CoreError(
-          "invalid_argument",
-          `background index ${backgroundIndex} does not exist: ${model.id} has ${manifest.frameCount} frames`,
-        );
-      }
-      const region = mouthRegion(manifest, backgroundIndex);
-      return { frame: request.firstFrame + i, backgroundIndex, region };
-    });
-  }
+    const region = mouthRegion(manifest, backgroundIndex);
+    return { frame: request.firstFrame + i, backgroundIndex, region };
+  });
 }
 
 function checkBatch({ batchSize, visual, audio }: BatchRequest): void {
@@ -179,8 +276,4 @@ function checkBytes(name: string, bytes: Uint8Array, n: number, size: number, sh
     "invalid_argument",
     `${name} has ${bytes.length} bytes: batch_size ${n} needs ${expected} (float32 [${n},${shape}])`,
   );
-}
-
-function isCancelled(error: unknown): boolean {
-  return error instanceof CoreError && error.code === "cancelled";
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "../avatar/logger.ts";
 import type { CoreConfig } from "./config.ts";
 import { Core } from "./core.ts";
+import { Engine } from "./engine/engine.ts";
 import { createFolderModelSource } from "./registry/model-source.ts";
 import { serveCore } from "./rpc/core-server.ts";
 import { deviceInfos } from "./rpc/device-infos.ts";
@@ -21,7 +22,14 @@ export interface RunningCore {
 /** Starts devices, registry and RPC port. */
 export async function startCore(config: CoreConfig, logger: Logger): Promise<RunningCore> {
   const source = createFolderModelSource(config.models_root, config.models);
-  const core = new Core(config, source, logger);
+  const engine = new Engine(config, logger);
+  const events = {
+    modelLoaded() {},
+    modelEvicted() {},
+    batchEnded() {},
+    workRetried() {},
+  };
+  const core = new Core({ config, engine, source, logger, events });
   try {
     await core.start();
     const server = await serveCore(core, logger);

@@ -145,7 +145,7 @@ describe("speak, through core and edge", () => {
     await reader.read();
     leaving.abort();
     const { core } = system.core;
-    const isQuiet = () => core.engine.lanes.every((lane) => lane.queued === 0);
+    const isQuiet = () => core.schedulers.every(({ requests }) => requests === 0);
     for (let i = 0; i < 200 && !isQuiet(); i++) await new Promise((r) => setTimeout(r, 25));
     assert.ok(isQuiet(), "requests are still queued at the core");
     const frames = core.registry.stats.of("tiny").frames;

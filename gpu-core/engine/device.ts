@@ -3,6 +3,8 @@ import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "../../avatar/logger.ts";
 import { CoreError, fromErrorData } from "../core-error.ts";
+import { DeviceWorker } from "./device-worker.ts";
+import type { DeviceState, InferenceDevice } from "./inference-worker.ts";
 import { openMessageChannel } from "./message-channel.ts";
 import type {
   CommandMessage,
@@ -23,12 +25,11 @@ export interface DeviceOptions {
   readonly index: number;
   readonly workers: number;
   readonly worker: WorkerOptions;
+  readonly memoryBudgetBytes: number;
   readonly logger: Logger;
 }
 
-export type DeviceState = "starting" | "ready" | "down";
-
-export type OnRegion = (frame: number, pixels: Uint8Array<ArrayBuffer>) => void;
+export type OnRegion = (item: number, pixels: Uint8Array<ArrayBuffer>) => void;
 
 type DoneEvent = Extract<WorkerEvent, { type: "done" }>;
 
@@ -49,12 +50,12 @@ interface Call {
  * The parent's side of one device: its process, started again when it ends,
  * and the calls that are under way in it. One device is one fault domain.
  */
-export class Device {
+export class Device implements InferenceDevice {
   readonly options: DeviceOptions;
-  state: DeviceState = "starting";
+  readonly workers: readonly DeviceWorker[];
   restarts = 0;
-  /** Called when the process ended: every model in it is gone. */
-  onDown: () => void = () => {};
+  #state: DeviceState = "starting";
+  readonly #listeners: (() => void)[] = [];
   readonly #calls = new Map<number, Call>();
   #nextCall = 1;
   #lastSpeech = 0;
@@ -66,6 +67,43 @@ export class Device {
 
   constructor(options: DeviceOptions) {
     this.options = options;
+    this.workers = Array.from(
+      { length: options.workers },
+      (_, index) => new DeviceWorker(this, index),
+    );
+  }
+
+  get index(): number {
+    return this.options.index;
+  }
+
+  get kind(): string {
+    return this.options.worker.session.device.kind;
+  }
+
+  get threads(): number {
+    return this.options.worker.session.threads;
+  }
+
+  get state(): DeviceState {
+    return this.#state;
+  }
+
+  get isComingUp(): boolean {
+    return this.#state === "starting" || this.#state === "down";
+  }
+
+  get memoryBudgetBytes(): number {
+    return this.options.memoryBudgetBytes;
+  }
+
+  onStateChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  #become(state: DeviceState): void {
+    this.#state = state;
+    for (const listener of this.#listeners) listener();
   }
 
   get pid(): number | undefined {
@@ -80,7 +118,7 @@ export class Device {
   /** Starts the process and waits until all its workers take commands. */
   async start(): Promise<void> {
     const { index, workers, worker, logger } = this.options;
-    this.state = "starting";
+    this.#become("starting");
     const startedAt = Date.now();
     const entry = fileURLToPath(new URL("./device-process.ts", import.meta.url));
     const child = spawn(process.execPath, [entry, String(workers), JSON.stringify(worker)], {
@@ -110,7 +148,7 @@ export class Device {
     });
     try {
       await promise;
-      this.state = "ready";
+      this.#become("ready");
       logger.info("device ready", { device: index, pid: child.pid, workers });
     } finally {
       clearTimeout(timer);
@@ -165,7 +203,7 @@ export class Device {
     const call = this.#calls.get(id);
     if (!call) return;
     if (event.type === "region") {
-      call.onRegion?.(event.frame, payload);
+      call.onRegion?.(event.item, payload);
       return;
     }
     this.#calls.delete(id);
@@ -176,15 +214,14 @@ export class Device {
 
   #onExit(how: string, livedMs: number): void {
     const { index, logger } = this.options;
-    this.state = "down";
     this.#send = undefined;
-    const lost = new CoreError("unavailable", `device ${index} ended (${how}): try again shortly`);
+    const lost = new CoreError("device_lost", `device ${index} ended (${how}): try again shortly`);
     for (const call of this.#calls.values()) {
       clearTimeout(call.timer);
       call.reject(lost);
     }
     this.#calls.clear();
-    this.onDown();
+    this.#become("down");
     if (this.#stopped) return;
     this.#quickFailures = livedMs > STABLE_AFTER_MS ? 0 : this.#quickFailures + 1;
     const delayMs = Math.min(

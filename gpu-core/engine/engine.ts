@@ -1,13 +1,12 @@
 import { availableParallelism } from "node:os";
 import type { Logger } from "../../avatar/logger.ts";
-import type { CoreConfig } from "../config.ts";
+import { type CoreConfig, maxBatchSize } from "../config.ts";
 import { Device } from "./device.ts";
-import { Lane } from "./lane.ts";
+import type { InferenceEngine } from "./inference-worker.ts";
 
 /** All devices and their workers. */
-export class Engine {
+export class Engine implements InferenceEngine {
   readonly devices: readonly Device[];
-  readonly lanes: readonly Lane[];
 
   constructor(config: CoreConfig, logger: Logger) {
     const { gpus, server } = config;
@@ -16,11 +15,16 @@ export class Engine {
     this.devices = Array.from({ length: gpus.count }, (_, index) => {
       const device = gpus.enabled ? { kind: "cuda", deviceId: index } : { kind: "cpu" };
       const session = { device, threads } as Device["options"]["worker"]["session"];
-      return new Device({ index, workers, worker: { session }, logger });
+      const worker = {
+        session,
+        maxBatchSize: maxBatchSize(config),
+        device: index,
+        process: 0,
+        faults: config.faults,
+      };
+      const memoryBudgetBytes = gpus.memory_gb_per_gpu * 1024 ** 3;
+      return new Device({ index, workers, worker, memoryBudgetBytes, logger });
     });
-    this.lanes = this.devices.flatMap((device) =>
-      Array.from({ length: workers }, (_, worker) => new Lane(device, worker, server.queue_size)),
-    );
   }
 
   /** Starts every device. @throws CoreError `unavailable` when one does not start. */

@@ -9,8 +9,8 @@ import { Unet, VISUAL_TENSOR_SIZE } from "../model/unet.ts";
 import { LoadedModel, type SpeechRun, Workbench } from "./loaded-model.ts";
 import { NO_PAYLOAD } from "./message-channel.ts";
 import type {
+  BatchItem,
   BatchTimes,
-  FrameOrder,
   ModelFiles,
   WorkerCommand,
   WorkerEvent,
@@ -96,7 +96,7 @@ class WorkerState {
         return this.#emit(call, { type: "done" });
       }
       case "frames":
-        return this.#frames(call, command.speech, command.orders);
+        return this.#frames(call, command.items);
       case "batch":
         return this.#batch(call, command.model, command.count, payload);
       case "close-speech":
@@ -146,13 +146,13 @@ class WorkerState {
     }
   }
 
-  async #frames(call: number, speech: number, orders: readonly FrameOrder[]): Promise<void> {
+  async #frames(call: number, items: readonly BatchItem[]): Promise<void> {
     const times: BatchTimes = { melMs: 0, encoderMs: 0, prepareMs: 0, unetMs: 0, fitMs: 0 };
-    for (const order of orders) {
+    for (const [item, { speech, order }] of items.entries()) {
       const run = this.#speeches.get(speech);
-      if (!run || run.closed) break;
+      if (!run || run.closed) continue;
       const pixels = await run.frame(order, times);
-      this.#emit(call, { type: "region", frame: order.frame }, pixels);
+      this.#emit(call, { type: "region", item }, pixels);
       // Lets a close-speech in: the run itself never yields.
       await nextTurn();
     }

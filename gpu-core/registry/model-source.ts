@@ -17,6 +17,8 @@ export interface ModelVersion {
   /** Null for a bare model, which has no background frames. */
   readonly manifest: Manifest | null;
   readonly files: ModelFiles;
+  /** The files may leave the disk. Call it once, when the model has left memory. */
+  release(): void;
 }
 
 /** Where models come from. */
@@ -25,6 +27,10 @@ export interface ModelSource {
   listIds(): Promise<string[]>;
   /** @throws CoreError `not_found`, `failed_precondition`, `invalid_argument` */
   resolve(id: string): Promise<ModelVersion>;
+  /** Whether `resolve` would find it, without bringing its files here. @throws as `resolve` */
+  check(id: string): Promise<void>;
+  /** Replaces the `models:` settings. */
+  reconfigure(models: Readonly<Record<string, ModelConfig>>): void;
 }
 
 /**
@@ -36,15 +42,16 @@ export function createFolderModelSource(
   configured: Readonly<Record<string, ModelConfig>>,
 ): ModelSource {
   const store = createFolderStore(root);
+  let models = configured;
 
   return {
     async listIds() {
-      const ids = new Set([...(await listAvatarIds(store)), ...Object.keys(configured)]);
+      const ids = new Set([...(await listAvatarIds(store)), ...Object.keys(models)]);
       return [...ids].sort();
     },
 
     async resolve(id) {
-      const override = modelPath(root, id, configured[id]);
+      const override = modelPath(root, id, models[id]);
       try {
         const { manifest, prefix, summary } = await readAvatar(store, checkAvatarId(id));
         const folder = join(root, prefix);
@@ -52,6 +59,7 @@ export function createFolderModelSource(
           id,
           version: summary.version,
           manifest,
+          release: () => {},
           files: {
             unetPath: override ?? join(folder, manifest.model.file),
             speech: {
@@ -65,10 +73,19 @@ export function createFolderModelSource(
       } catch (error) {
         if (!(error instanceof AvatarError)) throw error;
         if (error.code === "not_found" && override) {
-          return { id, version: "", manifest: null, files: { unetPath: override, speech: null } };
+          const files = { unetPath: override, speech: null };
+          return { id, version: "", manifest: null, files, release: () => {} };
         }
         throw asCoreError(error, id);
       }
+    },
+
+    async check(id) {
+      await this.resolve(id);
+    },
+
+    reconfigure(next) {
+      models = next;
     },
   };
 }

@@ -1,13 +1,16 @@
-import type { Lane } from "../engine/lane.ts";
+import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
 
-/** What placement needs to know of a worker. */
-export interface LaneLoad {
-  readonly lane: Lane;
+/** What placement knows of a worker. */
+export interface WorkerLoad {
+  readonly scheduler: WorkerScheduler;
   /** Models in its memory. */
   readonly models: number;
 }
 
 export type AssignmentStrategy = "round-robin" | "least-loaded";
+
+/** Utilisation is compared in steps of this: a percent more or less is noise. */
+const UTILISATION_STEP = 0.1;
 
 /** Chooses the worker that a model is loaded on. */
 export class Placer {
@@ -19,24 +22,30 @@ export class Placer {
   }
 
   /**
-   * @param loads all workers
-   * @param preferredGpu device to use while it is up
-   * @returns null when no device is up
+   * @param loads workers that may take the model
+   * @param preferredGpu device to use if one of its workers is among them
    */
-  choose(loads: readonly LaneLoad[], preferredGpu: number | undefined): Lane | null {
-    const up = loads.filter(({ lane }) => lane.device.state === "ready");
-    const preferred = up.filter(({ lane }) => lane.device.options.index === preferredGpu);
-    const candidates = preferred.length > 0 ? preferred : up;
+  choose(loads: readonly WorkerLoad[], preferredGpu: number | undefined): WorkerScheduler | null {
+    const preferred = loads.filter(
+      ({ scheduler }) => scheduler.worker.device.index === preferredGpu,
+    );
+    const candidates = preferred.length > 0 ? preferred : loads;
     if (candidates.length === 0) return null;
     if (this.#strategy === "round-robin") {
-      return candidates[this.#turn++ % candidates.length]!.lane;
+      return candidates[this.#turn++ % candidates.length]!.scheduler;
     }
-    const least = candidates.reduce((best, load) => (isLess(load, best) ? load : best));
-    return least.lane;
+    return candidates.reduce((best, load) => (isLess(load, best) ? load : best)).scheduler;
   }
 }
 
-/** Fewer models first, because memory is what runs out; then the shorter queue. */
-function isLess(a: LaneLoad, b: LaneLoad): boolean {
-  return a.models !== b.models ? a.models < b.models : a.lane.queued < b.lane.queued;
+/** The worker that was less busy lately; among equals the one with fewer loads, models, requests. */
+function isLess(a: WorkerLoad, b: WorkerLoad): boolean {
+  const [x, y] = [order(a), order(b)];
+  const at = x.findIndex((value, i) => value !== y[i]);
+  return at >= 0 && x[at]! < y[at]!;
+}
+
+function order({ scheduler, models }: WorkerLoad): number[] {
+  const step = Math.floor(scheduler.utilisation / UTILISATION_STEP);
+  return [step, models + scheduler.loading, scheduler.requests];
 }

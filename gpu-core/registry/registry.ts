@@ -1,34 +1,30 @@
+import { stat } from "node:fs/promises";
 import type { Logger } from "../../avatar/logger.ts";
-import type { CoreConfig } from "../config.ts";
-import { CoreError, toErrorData } from "../core-error.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Lane } from "../engine/lane.ts";
+import type { Clock } from "../clock.ts";
+import type { CoreConfig, ModelConfig } from "../config.ts";
+import { CoreError, type CoreErrorCode, toErrorData } from "../core-error.ts";
+import type { InferenceDevice } from "../engine/inference-worker.ts";
+import type { Priority } from "../scheduling/work.ts";
+import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
+import { Admission, type EvictionReason } from "./admission.ts";
+import { createEvictionPolicy, type EvictionPolicy } from "./eviction.ts";
 import type { ModelSource, ModelVersion } from "./model-source.ts";
 import { StatsBook } from "./model-stats.ts";
-import { Placer } from "./placement.ts";
+import { ModelEntry, nextFailure, type Replica } from "./replica.ts";
+import { planReplicas } from "./replica-scaler.ts";
+import { untilLimit, type WaitLimits } from "./wait.ts";
 
-const GIGABYTE = 1024 ** 3;
 const IDLE_CHECK_MS = 30_000;
-
-/** One model in the memory of one worker. */
-interface Resident {
-  readonly model: ModelVersion;
-  /** Its name inside the worker: id and a number, so that two versions can overlap. */
-  readonly name: string;
-  readonly lane: Lane;
-  readonly memoryBytes: number;
-  lastUsedMs: number;
-  uses: number;
-  /** Requests that use it now; it is never evicted while there are any. */
-  leases: number;
-  retired: boolean;
-}
+const SCALING_CHECK_MS = 1000;
+/** A device that is being started again is worth waiting for. */
+const DEVICE_WAIT_MS = 10_000;
+/** Others may evict a model between its load and our use of it; more often means that memory is far too small. */
+const MAX_ACQUIRE_ROUNDS = 8;
 
 /** Use of a model for one request. Release it in `finally`. */
 export interface ModelLease {
   readonly model: ModelVersion;
-  readonly name: string;
-  readonly lane: Lane;
+  readonly replica: Replica;
   release(): void;
 }
 
@@ -44,265 +40,587 @@ export interface ModelStatus {
   readonly error: string;
 }
 
+/** What happens to models, for metrics. */
+export interface RegistryEvents {
+  modelLoaded(event: { device: number; ms: number; isOk: boolean }): void;
+  modelEvicted(reason: EvictionReason | "idle" | "replica"): void;
+}
+
+export interface RegistryOptions {
+  readonly config: CoreConfig;
+  readonly devices: readonly InferenceDevice[];
+  readonly schedulers: readonly WorkerScheduler[];
+  readonly source: ModelSource;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly events: RegistryEvents;
+  /** Size of a model's file in bytes, for the first guess of what it takes. */
+  readonly fileBytes?: (path: string) => Promise<number>;
+}
+
 /**
- * Which model is where, and which one leaves when another needs the room.
- * Loads on demand, one load per model however many ask; evicts by LRU or LFU,
- * never a model in use.
+ * Which model is where. Loads on demand, one load per model however many ask;
+ * evicts by LRU or LFU, never a model in use; adds replicas of hot models.
  */
 export class Registry {
   readonly stats = new StatsBook();
-  readonly #config: CoreConfig;
-  readonly #engine: Engine;
-  readonly #source: ModelSource;
-  readonly #logger: Logger;
-  readonly #now: () => number;
-  readonly #placer: Placer;
-  readonly #residents = new Map<string, Resident>();
-  readonly #loading = new Map<string, Promise<Resident>>();
-  readonly #failures = new Map<string, string>();
-  readonly #idleTimer: NodeJS.Timeout;
+  readonly #options: RegistryOptions;
+  readonly #clock: Clock;
+  readonly #policy: EvictionPolicy;
+  readonly #admission: Admission;
+  readonly #entries = new Map<string, ModelEntry>();
+  /** Preloads that failed and wait for their next attempt. */
+  readonly #preloadRetries = new Set<string>();
+  #models: Readonly<Record<string, ModelConfig>>;
+  #cancelTimers: (() => void)[] = [];
+  #isClosed = false;
   #lastName = 0;
 
-  constructor(
-    config: CoreConfig,
-    engine: Engine,
-    source: ModelSource,
-    logger: Logger,
-    now: () => number = Date.now,
-  ) {
-    this.#config = config;
-    this.#engine = engine;
-    this.#source = source;
-    this.#logger = logger;
-    this.#now = now;
-    this.#placer = new Placer(config.gpus.assignment_strategy);
-    for (const device of engine.devices) {
-      device.onDown = () => this.#forget((resident) => resident.lane.device === device);
+  constructor(options: RegistryOptions) {
+    const { config, devices, schedulers, clock } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#models = config.models;
+    this.#policy = createEvictionPolicy(config.capacity.eviction_policy);
+    const residents = {
+      replicas: () => this.#replicas(),
+      modelCount: () => this.#modelsInMemory(),
+      evict: (victim: Replica, reason: EvictionReason) => this.#evict(victim, reason),
+    };
+    const now = () => clock.now();
+    this.#admission = new Admission(config, schedulers, residents, this.#policy, now);
+    for (const device of devices) {
+      device.onStateChange(() => {
+        if (device.state !== "ready") this.#lose(device);
+        // What is preloaded follows the devices that are up.
+        if (devices.some(({ state }) => state === "ready")) void this.preload();
+      });
     }
-    this.#idleTimer = setInterval(() => this.#evictIdle(), IDLE_CHECK_MS);
-    this.#idleTimer.unref();
+    this.#every(IDLE_CHECK_MS, () => this.#evictIdle());
+    this.#every(SCALING_CHECK_MS, () => this.#scale());
   }
 
+  /** Models in memory. */
   get loadedCount(): number {
-    return this.#residents.size;
+    return [...this.#entries.values()].filter(({ replicas }) => replicas.length > 0).length;
   }
 
-  residentsOn(device: number): number {
-    return this.#all().filter((resident) => resident.lane.device.options.index === device).length;
+  /** Copies of models on a device, and their measured memory. */
+  usage(device: number): { replicas: number; memoryBytes: number } {
+    const replicas = this.#replicas().filter(
+      ({ scheduler }) => scheduler.worker.device.index === device,
+    );
+    return { replicas: replicas.length, memoryBytes: this.#admission.ledger.deviceBytes(device) };
+  }
+
+  /** Memory of the host that all models take, in bytes. */
+  get hostMemoryBytes(): number {
+    return this.#admission.ledger.hostBytes;
   }
 
   /**
    * The model, loaded if need be.
    * @param version the version that the caller needs; empty for the current one
-   * @throws CoreError `not_found`, `failed_precondition`, `resource_exhausted`, `unavailable`
+   * @throws CoreError `not_found`, `failed_precondition`, `resource_exhausted`,
+   * `unavailable` (it cannot be loaded, or no device is up), `cancelled`, `deadline_exceeded`
    */
-  async acquire(id: string, version = ""): Promise<ModelLease> {
-    let resident = this.#residents.get(id);
-    // A model that was loaded for us may be evicted before we take it.
-    while (!resident || resident.retired || !isVersion(resident, version)) {
-      resident = await this.#load(id, version);
+  async acquire(id: string, version: string, limits: WaitLimits): Promise<ModelLease> {
+    const entry = this.#entry(id);
+    this.#checkQueue(entry);
+    entry.requests++;
+    try {
+      for (let round = 0; round < MAX_ACQUIRE_ROUNDS; round++) {
+        const replica = pickReplica(entry, version);
+        if (replica) return this.#lease(entry, replica);
+        this.#checkFailure(entry);
+        try {
+          await untilLimit(this.#load(entry, version, "live"), this.#clock, limits);
+        } catch (error) {
+          // That this model cannot be loaded is said the same way to the first who asks and to the next.
+          this.#checkFailure(entry);
+          throw error;
+        }
+      }
+      throw new CoreError(
+        "resource_exhausted",
+        `${id} was evicted ${MAX_ACQUIRE_ROUNDS} times before it could be used: raise capacity.max_models or capacity.max_memory_gb`,
+        { retryAfterMs: 1000 },
+      );
+    } catch (error) {
+      entry.requests--;
+      this.#tidy(entry);
+      throw error;
     }
-    return this.#lease(resident);
   }
 
   /** Brings a model into memory; with `force` a new copy replaces the one that serves. */
-  async load(id: string, force: boolean): Promise<{ status: ModelStatus; loadMs: number }> {
-    const started = this.#now();
-    const loaded = this.#residents.has(id) && !force;
-    if (!loaded) await this.#load(id, "");
-    return { status: await this.status(id), loadMs: loaded ? 0 : this.#now() - started };
+  async load(
+    id: string,
+    force: boolean,
+    priority: Priority = "live",
+  ): Promise<{ status: ModelStatus; loadMs: number }> {
+    const started = this.#clock.now();
+    const entry = this.#entry(id);
+    try {
+      const isLoaded = entry.replicas.length > 0 && !force;
+      if (!isLoaded) await this.#load(entry, "", priority);
+      return { status: await this.status(id), loadMs: isLoaded ? 0 : this.#clock.now() - started };
+    } finally {
+      this.#tidy(entry);
+    }
+  }
+
+  /** Loads the models that are configured so, where nothing live is in the way. One that fails is tried again with back-off. */
+  async preload(): Promise<void> {
+    const ids = Object.keys(this.#models).filter((id) => this.#models[id]?.preload);
+    await Promise.all(ids.map((id) => this.#preloadOne(id)));
+  }
+
+  /** Takes over other `models:` settings: new ones are preloaded, changed ones loaded again while the old copy serves. */
+  async reconfigure(models: Readonly<Record<string, ModelConfig>>): Promise<void> {
+    const before = this.#models;
+    this.#models = models;
+    this.#options.source.reconfigure(models);
+    const changed = [...this.#entries.values()].filter(
+      ({ id, replicas }) =>
+        replicas.length > 0 && JSON.stringify(before[id]) !== JSON.stringify(models[id]),
+    );
+    for (const { id } of changed) {
+      try {
+        await this.load(id, true, "batch");
+      } catch (error) {
+        if (toErrorData(error).code === "not_found") this.unload(id);
+        this.#options.logger.error("reload failed", { model: id, error: String(error) });
+      }
+    }
+    await this.preload();
   }
 
   /** Frees a model as soon as no request uses it. @returns false if it was not in memory */
   unload(id: string): boolean {
-    const resident = this.#residents.get(id);
-    if (!resident) return false;
-    this.#retire(resident);
-    return true;
+    const replicas = this.#entries.get(id)?.replicas ?? [];
+    for (const replica of [...replicas]) this.#retire(replica);
+    return replicas.length > 0;
   }
 
   async list(): Promise<ModelStatus[]> {
-    const ids = await this.#source.listIds();
+    const ids = await this.#options.source.listIds();
     return ids.map((id) => this.#statusOf(id));
   }
 
   /** @throws CoreError `not_found` */
   async status(id: string): Promise<ModelStatus> {
-    if (!this.#residents.has(id)) await this.#source.resolve(id);
+    if (!this.#entries.get(id)?.replicas.length) await this.#options.source.check(id);
     return this.#statusOf(id);
   }
 
   close(): void {
-    clearInterval(this.#idleTimer);
+    this.#isClosed = true;
+    for (const cancel of this.#cancelTimers) cancel();
+  }
+
+  #every(ms: number, call: () => void): void {
+    const at = this.#cancelTimers.length;
+    const next = () => {
+      this.#cancelTimers[at] = this.#clock.after(ms, () => {
+        if (this.#isClosed) return;
+        call();
+        next();
+      });
+    };
+    this.#cancelTimers.push(() => {});
+    next();
+  }
+
+  #entry(id: string): ModelEntry {
+    let entry = this.#entries.get(id);
+    if (!entry) {
+      entry = new ModelEntry(id);
+      this.#entries.set(id, entry);
+    }
+    return entry;
+  }
+
+  /** A name that somebody made up must not cost memory. */
+  #tidy(entry: ModelEntry): void {
+    if (entry.isEmpty && this.#entries.get(entry.id) === entry) this.#entries.delete(entry.id);
+  }
+
+  #checkQueue({ id, requests, replicas }: ModelEntry): void {
+    const limit = this.#options.config.server.queue_size * Math.max(1, replicas.length);
+    if (requests < limit) return;
+    throw new CoreError(
+      "resource_exhausted",
+      `${id} has ${requests} requests already (server.queue_size): try again shortly`,
+      { retryAfterMs: 1000 },
+    );
+  }
+
+  #checkFailure({ id, failure }: ModelEntry): void {
+    if (!failure) return;
+    const waitMs = failure.retryAtMs - this.#clock.now();
+    if (waitMs <= 0) return;
+    throw new CoreError(
+      "unavailable",
+      `${id} cannot be loaded: ${failure.reason} (attempt ${failure.attempts}; the next one in ${Math.ceil(waitMs / 1000)} s)`,
+      { retryAfterMs: waitMs },
+    );
   }
 
   #statusOf(id: string): ModelStatus {
-    const resident = this.#residents.get(id);
-    const failure = this.#failures.get(id);
-    const state = this.#loading.has(id) ? "loading" : failure ? "failed" : "unloaded";
+    const entry = this.#entries.get(id);
+    const replicas = entry?.replicas ?? [];
+    const idle = entry?.loading ? "loading" : entry?.failure ? "failed" : "unloaded";
     return {
       id,
-      state: resident ? "ready" : state,
-      version: resident?.model.version ?? "",
-      placements: resident
-        ? [{ device: resident.lane.device.options.index, worker: resident.lane.worker }]
-        : [],
-      memoryBytes: resident?.memoryBytes ?? 0,
-      error: failure ?? "",
+      state: replicas.length > 0 ? "ready" : idle,
+      version: replicas[0]?.model.version ?? "",
+      placements: replicas.map(({ scheduler }) => ({
+        device: scheduler.worker.device.index,
+        worker: scheduler.worker.index,
+      })),
+      memoryBytes: replicas.reduce((sum, { memory }) => sum + memory.memory.deviceBytes, 0),
+      error: entry?.failure?.reason ?? "",
     };
   }
 
-  #lease(resident: Resident): ModelLease {
-    resident.leases++;
-    resident.uses++;
-    resident.lastUsedMs = this.#now();
-    this.stats.of(resident.model.id).lastUsedMs = resident.lastUsedMs;
-    let released = false;
+  #lease(entry: ModelEntry, replica: Replica): ModelLease {
+    replica.leases++;
+    replica.isUnused = false;
+    entry.lastUsedMs = this.#clock.now();
+    this.#policy.used(entry.id, entry.lastUsedMs);
+    this.stats.of(entry.id).lastUsedMs = Date.now();
+    let isReleased = false;
     return {
-      model: resident.model,
-      name: resident.name,
-      lane: resident.lane,
+      model: replica.model,
+      replica,
       release: () => {
-        if (released) return;
-        released = true;
-        resident.leases--;
-        if (resident.retired && resident.leases === 0) this.#free(resident);
+        if (isReleased) return;
+        isReleased = true;
+        replica.leases--;
+        entry.requests--;
+        if (replica.isRetired && replica.leases === 0) this.#free(replica);
+        this.#tidy(entry);
       },
     };
   }
 
-  #load(id: string, version: string): Promise<Resident> {
-    const under = this.#loading.get(id);
-    if (under) return under;
-    const load = this.#loadNow(id, version)
-      .then(
-        (resident) => {
-          this.#failures.delete(id);
-          return resident;
-        },
-        (error: unknown) => {
-          const { code, message } = toErrorData(error);
-          // A name that somebody made up must not cost memory.
-          if (code !== "not_found" && code !== "invalid_argument") this.#failures.set(id, message);
-          throw error;
-        },
-      )
-      .finally(() => this.#loading.delete(id));
-    this.#loading.set(id, load);
+  /** One load per model at a time; who comes later joins it. */
+  #load(entry: ModelEntry, version: string, priority: Priority): Promise<Replica> {
+    if (entry.loading) return entry.loading;
+    const load = this.#loadFirst(entry, version, priority).finally(() => {
+      entry.loading = null;
+    });
+    entry.loading = load;
     return load;
   }
 
-  async #loadNow(id: string, version: string): Promise<Resident> {
-    const model = await this.#source.resolve(id);
-    if (version !== "" && model.version !== version) {
-      throw new CoreError(
-        "failed_precondition",
-        `version ${version} of ${id} was asked for and the core has ${model.version || "a bare model"}: publish it to the core's models_root too`,
-      );
+  async #loadFirst(entry: ModelEntry, version: string, priority: Priority): Promise<Replica> {
+    const old = [...entry.replicas];
+    const replica = await this.#loadReplica(entry, version, priority);
+    for (const other of old) this.#retire(other);
+    return replica;
+  }
+
+  /** A load that takes its device down is tried once more elsewhere: perhaps it was not the model. */
+  async #loadReplica(
+    entry: ModelEntry,
+    version: string,
+    priority: Priority,
+    except: readonly WorkerScheduler[] = [],
+  ): Promise<Replica> {
+    for (let attempt = 1; ; attempt++) {
+      await this.#deviceUp();
+      try {
+        return await this.#loadOnce(entry, version, priority, except);
+      } catch (error) {
+        if (!(error instanceof LoadError)) throw error;
+        const { cause } = error;
+        if (attempt === 1 && toErrorData(cause).code === "device_lost") continue;
+        entry.failure = nextFailure(entry.failure, cause.message, this.#clock.now());
+        this.#options.logger.warn("model not loaded", { model: entry.id, ...entry.failure });
+        throw cause;
+      }
     }
-    const old = this.#residents.get(id);
-    this.#makeRoom(old ? 0 : 1);
-    const loads = this.#engine.lanes.map((lane) => ({
-      lane,
-      models: this.#all().filter((resident) => resident.lane === lane).length,
-    }));
-    const lane = this.#placer.choose(loads, this.#config.models[id]?.preferred_gpu);
-    if (!lane) throw new CoreError("unavailable", "no device is up: try again shortly");
+  }
+
+  async #loadOnce(
+    entry: ModelEntry,
+    version: string,
+    priority: Priority,
+    except: readonly WorkerScheduler[],
+  ): Promise<Replica> {
+    const { id } = entry;
+    const model = await this.#options.source.resolve(id).catch(asLoadError);
+    try {
+      checkVersion(model, version);
+      return await this.#place(entry, model, priority, except);
+    } catch (error) {
+      model.release();
+      throw error;
+    }
+  }
+
+  async #place(
+    entry: ModelEntry,
+    model: ModelVersion,
+    priority: Priority,
+    except: readonly WorkerScheduler[],
+  ): Promise<Replica> {
+    const { config, logger, events } = this.#options;
+    const { id } = entry;
+    const settings = this.#models[id];
+    const precision = settings?.precision ?? config.gpus.precision;
+    const fileBytes = await (this.#options.fileBytes ?? sizeOf)(model.files.unetPath).catch(
+      asLoadError,
+    );
+    const { scheduler, memory } = this.#admission.admit({
+      kind: `${precision} ${fileBytes}`,
+      fileBytes,
+      preferredGpu: settings?.preferred_gpu,
+      newModels: entry.replicas.length + entry.admitted > 0 ? 0 : 1,
+      except,
+    });
+    const device = scheduler.worker.device.index;
     const name = `${id}#${++this.#lastName}`;
-    const { memoryBytes } = await lane.load(name, model.files);
-    const resident: Resident = {
+    const started = this.#clock.now();
+    entry.admitted++;
+    try {
+      memory.settle(await scheduler.load(name, model.files, precision, priority));
+    } catch (error) {
+      memory.release();
+      events.modelLoaded({ device, ms: this.#clock.now() - started, isOk: false });
+      return asLoadError(error);
+    } finally {
+      entry.admitted--;
+    }
+    const replica: Replica = {
       model,
       name,
-      lane,
-      memoryBytes,
-      lastUsedMs: this.#now(),
-      uses: 0,
+      scheduler,
+      queue: scheduler.open(name),
+      memory,
+      createdMs: this.#clock.now(),
       leases: 0,
-      retired: false,
+      isUnused: true,
+      isRetired: false,
+      isLost: false,
     };
-    if (old) this.#retire(old);
-    this.#residents.set(id, resident);
+    entry.replicas.push(replica);
+    entry.failure = null;
+    entry.scaledMs = this.#clock.now();
+    // An entry that was tidied away meanwhile comes back.
+    this.#entries.set(id, entry);
     this.stats.of(id).loads++;
-    this.#logger.info("model loaded", {
+    const ms = this.#clock.now() - started;
+    events.modelLoaded({ device, ms, isOk: true });
+    const { memory: measured } = memory;
+    logger.info("model loaded", {
       model: id,
-      device: lane.device.options.index,
-      worker: lane.worker,
-      memoryBytes,
+      device,
+      worker: scheduler.worker.index,
+      ms,
+      ...measured,
     });
-    return resident;
+    this.#admission.trim(scheduler);
+    return replica;
   }
 
-  /** @throws CoreError `resource_exhausted` when everything that could leave is in use */
-  #makeRoom(models: number): void {
-    const { max_models, max_memory_gb } = this.#config.capacity;
-    const isFull = () => {
-      const all = this.#all();
-      const bytes = all.reduce((sum, resident) => sum + resident.memoryBytes, 0);
-      return all.length + models > max_models || bytes >= max_memory_gb * GIGABYTE;
-    };
-    while (isFull()) {
-      const victim = this.#pickVictim();
-      if (!victim) {
-        throw new CoreError(
-          "resource_exhausted",
-          `all ${this.#residents.size} models in memory are in use: try again shortly, or raise capacity.max_models and capacity.max_memory_gb`,
-        );
+  /** Waits for a device that is being started. @throws CoreError `unavailable` */
+  async #deviceUp(): Promise<void> {
+    const { devices } = this.#options;
+    const latestMs = this.#clock.now() + DEVICE_WAIT_MS;
+    while (devices.every(({ state }) => state !== "ready")) {
+      if (this.#clock.now() >= latestMs || devices.every(({ isComingUp }) => !isComingUp)) {
+        throw new CoreError("unavailable", "no device is up: try again shortly", {
+          retryAfterMs: DEVICE_WAIT_MS,
+        });
       }
-      this.stats.of(victim.model.id).evictions++;
-      this.#logger.info("model evicted", { model: victim.model.id });
-      this.#retire(victim);
+      await new Promise<void>((resolve) => {
+        this.#clock.after(20, resolve);
+      });
     }
   }
 
-  #pickVictim(): Resident | null {
-    const idle = this.#all().filter((resident) => resident.leases === 0);
-    const rank =
-      this.#config.capacity.eviction_policy === "lfu"
-        ? (resident: Resident) => resident.uses
-        : (resident: Resident) => resident.lastUsedMs;
-    return idle.reduce<Resident | null>(
-      (lowest, resident) => (!lowest || rank(resident) < rank(lowest) ? resident : lowest),
-      null,
-    );
+  async #preloadOne(id: string): Promise<void> {
+    if (this.#isClosed || !this.#models[id]?.preload) return;
+    try {
+      await this.load(id, false, "batch");
+    } catch (error) {
+      // One broken model must not keep the others from being served.
+      this.#options.logger.error("preload failed", { model: id, error: String(error) });
+      const retryAtMs = this.#entries.get(id)?.failure?.retryAtMs;
+      if (retryAtMs === undefined) return;
+      if (this.#preloadRetries.has(id)) return;
+      this.#preloadRetries.add(id);
+      this.#clock.after(Math.max(0, retryAtMs - this.#clock.now()), () => {
+        this.#preloadRetries.delete(id);
+        void this.#preloadOne(id);
+      });
+    }
+  }
+
+  #scale(): void {
+    const { config, schedulers, logger, events } = this.#options;
+    const max = Math.min(config.capacity.max_replicas, schedulers.length);
+    for (const step of planReplicas(
+      [...this.#entries.values()],
+      schedulers,
+      max,
+      this.#clock.now(),
+    )) {
+      const { entry } = step;
+      if (step.type === "remove") {
+        logger.info("replica removed", { model: entry.id });
+        events.modelEvicted("replica");
+        entry.scaledMs = this.#clock.now();
+        this.#retire(step.replica);
+        continue;
+      }
+      entry.isScaling = true;
+      entry.scaledMs = this.#clock.now();
+      const except = entry.replicas.map(({ scheduler }) => scheduler);
+      const version = entry.replicas[0]?.model.version ?? "";
+      this.#loadReplica(entry, version, "batch", except)
+        .then(
+          (replica) => {
+            // The model was unloaded or replaced while its replica was on the way.
+            const isStale = entry.replicas.some((other) => other.model.version !== version);
+            if (isStale || entry.replicas.length === 1) this.#retire(replica);
+          },
+          (error: unknown) => {
+            logger.debug("replica not added", { model: entry.id, error: String(error) });
+          },
+        )
+        .finally(() => {
+          entry.isScaling = false;
+        });
+    }
+  }
+
+  #evict(victim: Replica, reason: EvictionReason): void {
+    this.stats.of(victim.model.id).evictions++;
+    this.#options.events.modelEvicted(reason);
+    this.#options.logger.info("model evicted", { model: victim.model.id, reason });
+    this.#retire(victim);
   }
 
   #evictIdle(): void {
-    const limitMs = this.#config.capacity.idle_timeout_minutes * 60_000;
+    const limitMs = this.#options.config.capacity.idle_timeout_minutes * 60_000;
     if (limitMs === 0) return;
-    for (const resident of this.#all()) {
-      if (resident.leases > 0 || this.#now() - resident.lastUsedMs < limitMs) continue;
-      this.#logger.info("model idle", { model: resident.model.id });
-      this.#retire(resident);
+    const now = this.#clock.now();
+    for (const entry of [...this.#entries.values()]) {
+      for (const replica of [...entry.replicas]) {
+        if (replica.leases > 0) continue;
+        if (now - Math.max(entry.lastUsedMs, replica.createdMs) < limitMs) continue;
+        this.#options.logger.info("model idle", { model: entry.id });
+        this.#options.events.modelEvicted("idle");
+        this.#retire(replica);
+      }
     }
   }
 
-  /** Takes a model out of service; its memory is freed when nobody uses it any more. */
-  #retire(resident: Resident): void {
-    resident.retired = true;
-    if (this.#residents.get(resident.model.id) === resident) {
-      this.#residents.delete(resident.model.id);
+  /** Takes a replica out of service; its memory is freed when nobody uses it any more. */
+  #retire(replica: Replica): void {
+    if (replica.isRetired) return;
+    replica.isRetired = true;
+    const entry = this.#entries.get(replica.model.id);
+    if (entry) {
+      entry.replicas = entry.replicas.filter((other) => other !== replica);
+      this.#tidy(entry);
     }
-    if (resident.leases === 0) this.#free(resident);
+    if (replica.leases === 0) this.#free(replica);
   }
 
-  #free(resident: Resident): void {
-    resident.lane.unload(resident.name).catch((error: unknown) => {
+  #free(replica: Replica): void {
+    replica.memory.release();
+    replica.model.release();
+    replica.scheduler.close(replica.queue);
+    if (replica.isLost) return;
+    replica.scheduler.worker.unload(replica.name).catch((error: unknown) => {
       // The device ended meanwhile, and the memory with it.
-      this.#logger.warn("unload failed", { model: resident.model.id, error: String(error) });
+      this.#options.logger.warn("unload failed", { model: replica.model.id, error: String(error) });
     });
   }
 
-  #forget(isLost: (resident: Resident) => boolean): void {
-    for (const resident of this.#all()) {
-      if (isLost(resident)) this.#residents.delete(resident.model.id);
+  /** The device's process ended: everything in it is gone. */
+  #lose(device: InferenceDevice): void {
+    const lost = this.#replicas().filter(({ scheduler }) => scheduler.worker.device === device);
+    for (const replica of lost) {
+      replica.isLost = true;
+      this.#retire(replica);
+    }
+    const error = new CoreError("device_lost", `device ${device.index} ended: try again shortly`);
+    for (const scheduler of this.#options.schedulers) {
+      if (scheduler.worker.device === device) scheduler.reset(error);
     }
   }
 
-  #all(): Resident[] {
-    return [...this.#residents.values()];
+  #replicas(): Replica[] {
+    return [...this.#entries.values()].flatMap(({ replicas }) => replicas);
+  }
+
+  #modelsInMemory(): number {
+    let count = 0;
+    for (const { replicas, admitted } of this.#entries.values()) {
+      if (replicas.length + admitted > 0) count++;
+    }
+    return count;
   }
 }
 
-function isVersion(resident: Resident, version: string): boolean {
-  return version === "" || resident.model.version === version;
+/** Of the copies that can serve the version the one whose worker has the least to do. */
+function pickReplica({ replicas }: ModelEntry, version: string): Replica | null {
+  let best: Replica | null = null;
+  for (const replica of replicas) {
+    if (version !== "" && replica.model.version !== version) continue;
+    if (!best || isFreer(replica.scheduler, best.scheduler)) best = replica;
+  }
+  return best;
+}
+
+function isFreer(a: WorkerScheduler, b: WorkerScheduler): boolean {
+  return a.requests !== b.requests ? a.requests < b.requests : a.utilisation < b.utilisation;
+}
+
+/** @throws CoreError `failed_precondition` */
+function checkVersion(model: ModelVersion, version: string): void {
+  if (version === "" || model.version === version) return;
+  throw new CoreError(
+    "failed_precondition",
+    `version ${version} of ${model.id} was asked for and the core has ${model.version || "a bare model"}: publish it to the core's models_root too`,
+  );
+}
+
+/** The model cannot be loaded, in contrast to: there is no room or device for it now. */
+class LoadError extends Error {
+  override readonly cause: Error;
+
+  constructor(cause: Error) {
+    super(cause.message);
+    this.cause = cause;
+  }
+}
+
+const NOT_THE_MODEL: ReadonlySet<CoreErrorCode> = new Set([
+  "not_found",
+  "invalid_argument",
+  "unavailable",
+  "cancelled",
+]);
+
+function asLoadError(error: unknown): never {
+  if (!(error instanceof Error) || NOT_THE_MODEL.has(toErrorData(error).code)) throw error;
+  throw new LoadError(error);
+}
+
+/** @throws CoreError `failed_precondition` */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (cause) {
+    throw new CoreError("failed_precondition", `cannot read ${path}: publish the model again`, {
+      cause,
+    });
+  }
 }

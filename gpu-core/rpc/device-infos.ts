@@ -1,24 +1,21 @@
 import { readFile } from "node:fs/promises";
 import type { Core } from "../core.ts";
 
-const GIGABYTE = 1024 ** 3;
-
 /** The devices as Health and the table at start tell them. */
 export async function deviceInfos(core: Core) {
   return Promise.all(
     core.engine.devices.map(async (device) => {
-      const { index, workers, worker } = device.options;
-      const lanes = core.engine.lanes.filter((lane) => lane.device === device);
+      const { index, workers } = device;
       return {
         gpuId: index,
-        kind: worker.session.device.kind,
-        threads: worker.session.threads,
+        kind: device.kind,
+        threads: device.threads,
         state: device.state,
-        workers,
-        loadedModels: core.registry.residentsOn(index),
+        workers: workers.length,
+        loadedModels: core.registry.usage(index).replicas,
         memoryBytes: BigInt(await residentBytes(device.pid)),
-        memoryBudgetBytes: BigInt(Math.round(core.config.gpus.memory_gb_per_gpu * GIGABYTE)),
-        queued: lanes.reduce((sum, lane) => sum + lane.queued, 0),
+        memoryBudgetBytes: BigInt(Math.round(device.memoryBudgetBytes)),
+        queued: core.queuedOn(index),
         restarts: device.restarts,
       };
     }),

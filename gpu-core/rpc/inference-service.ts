@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import type { Logger } from "../../avatar/logger.ts";
 import {
   DeviceState,
@@ -10,11 +10,12 @@ import {
   ModelState,
   Priority,
 } from "../../proto/gen/mouthpiece/inference/v1/inference_pb.js";
-import type { Core, SpeechRequest } from "../core.ts";
+import type { CallLimits, Core, SpeechRequest } from "../core.ts";
 import { CoreError } from "../core-error.ts";
-import type { FittedMouth } from "../engine/speech-job.ts";
+import type { DeviceState as EngineDeviceState } from "../engine/inference-worker.ts";
 import type { ModelStats } from "../registry/model-stats.ts";
 import type { ModelStatus } from "../registry/registry.ts";
+import type { FittedMouth } from "../scheduling/speech-work.ts";
 import { deviceInfos } from "./device-infos.ts";
 import { toConnectError } from "./errors.ts";
 
@@ -25,11 +26,12 @@ const MODEL_STATES: Record<ModelStatus["state"], ModelState> = {
   failed: ModelState.FAILED,
 };
 
-const DEVICE_STATES = {
+const DEVICE_STATES: Record<EngineDeviceState, DeviceState> = {
   starting: DeviceState.STARTING,
   ready: DeviceState.READY,
   down: DeviceState.DOWN,
-} as const;
+  failed: DeviceState.FAILED,
+};
 
 /** The handlers of InferenceService: messages in, calls of `core`, messages out. */
 export function createInferenceService(
@@ -45,7 +47,7 @@ export function createInferenceService(
   };
 
   return {
-    inferBatch: (request, { signal }) =>
+    inferBatch: (request, context) =>
       guard(async () => {
         const answer = await core.inferBatch(
           {
@@ -54,7 +56,7 @@ export function createInferenceService(
             visual: request.visualFrames,
             audio: request.audioFeatures,
           },
-          signal,
+          limitsOf(context),
         );
         return {
           outputs: answer.outputs.map((data) => ({ data })),
@@ -65,14 +67,14 @@ export function createInferenceService(
         };
       }),
 
-    async *inferSpeech(request, { signal }) {
+    async *inferSpeech(request, context) {
       try {
-        for await (const mouth of core.inferSpeech(toSpeechRequest(request), signal)) {
+        for await (const mouth of core.inferSpeech(toSpeechRequest(request), limitsOf(context))) {
           yield toSpeechResponse(mouth);
         }
       } catch (error) {
         // A caller that leaves shows as a failed write, too.
-        if (signal.aborted) throw new ConnectError("the caller has gone", Code.Canceled);
+        if (context.signal.aborted) throw abortReason(context.signal);
         throw toConnectError(error, logger);
       }
     },
@@ -118,6 +120,16 @@ export function createInferenceService(
         })),
       })),
   };
+}
+
+function limitsOf({ signal, timeoutMs }: HandlerContext): CallLimits {
+  return { signal, timeoutMs: timeoutMs() };
+}
+
+/** Connect aborts with its own error when the deadline passes. */
+function abortReason({ reason }: AbortSignal): ConnectError {
+  if (reason instanceof ConnectError) return reason;
+  return new ConnectError("the caller has gone", Code.Canceled);
 }
 
 function toSpeechRequest(request: InferSpeechRequest): SpeechRequest {

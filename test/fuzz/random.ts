@@ -11,6 +11,11 @@ export class SeededRandom {
     return Math.floor(this.#next() * below);
   }
 
+  /** From 0 to 1, without 1. */
+  unit(): number {
+    return this.#next();
+  }
+
   pick<T>(items: readonly T[]): T {
     return items[this.below(items.length)]!;
   }

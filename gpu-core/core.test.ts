@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startSimulatedCore } from "../test/support/simulated-core.ts";
+
+const ALL = Array.from({ length: 40 }, (_, i) => i);
+
+test("a request whose device ends goes on elsewhere, without a frame lost or told twice", async () => {
+  const { clock, engine, speak, events, inMemory } = await startSimulatedCore({
+    config: { gpus: { count: 2 } },
+    engine: { devices: 2 },
+  });
+  const outcomes = ["a", "b", "c"].map((id) => speak(id, 40));
+  await clock.advanceBy(250);
+  const lost = inMemory()[0]!;
+  assert.ok(lost.length > 0);
+  engine.devices[0]!.kill(true);
+  await clock.advanceBy(10_000);
+  for (const { frames, error } of outcomes) {
+    assert.equal(error, null);
+    assert.deepEqual(frames, ALL);
+  }
+  assert.equal(events.retries, lost.length);
+  assert.deepEqual(inMemory()[1]!.sort(), ["a", "b", "c"]);
+});
+
+test("with a single device it waits for the next process", async () => {
+  const { clock, engine, speak, events } = await startSimulatedCore();
+  const outcome = speak("a", 40);
+  await clock.advanceBy(250);
+  engine.devices[0]!.kill();
+  const meanwhile = speak("b", 5);
+  await clock.advanceBy(10_000);
+  assert.deepEqual(outcome.frames, ALL);
+  assert.ok(meanwhile.isDone);
+  assert.equal(events.retries, 1);
+});
+
+test("the second time the caller is told", async () => {
+  const { clock, engine, speak } = await startSimulatedCore();
+  const outcome = speak("a", 40);
+  for (let i = 0; i < 2; i++) {
+    await clock.advanceBy(1250);
+    engine.devices[0]!.kill();
+  }
+  await clock.advanceBy(10_000);
+  // The first time ended within the first request's load and frames.
+  assert.equal(outcome.error === null || outcome.error.code === "device_lost", true);
+  assert.ok(outcome.isDone || outcome.error);
+});
+
+test("without a device that may come up the answer comes at once", async () => {
+  const { clock, engine, speak } = await startSimulatedCore();
+  engine.devices[0]!.kill(true);
+  const refused = speak("a", 1);
+  await clock.advanceBy(10);
+  assert.equal(refused.error?.code, "unavailable");
+});
+
+test("a model whose load takes its device down is tried once elsewhere, and then left alone", async () => {
+  const { clock, engine, speak, core } = await startSimulatedCore({
+    config: { gpus: { count: 3 } },
+    engine: { devices: 3, loadMs: (name) => (name.startsWith("a#") ? 1000 : 100) },
+  });
+  const poison = speak("a", 1);
+  const fine = speak("b", 1);
+  let kills = 0;
+  for (let i = 0; i < 100; i++) {
+    await clock.advanceBy(50);
+    const victim = engine.devices.find(({ workers }) => workers[0]!.isLoading("a"));
+    if (victim) {
+      kills++;
+      victim.kill(true);
+    }
+  }
+  assert.equal(kills, 2);
+  assert.equal(poison.error?.code, "unavailable");
+  assert.ok(fine.isDone);
+  assert.equal((await core.registry.status("a")).state, "failed");
+});
+
+test("a caller's deadline holds while a model is loaded", async () => {
+  const { clock, speak } = await startSimulatedCore({ engine: { loadMs: () => 5000 } });
+  const late = speak("a", 1, { timeoutMs: 1000 });
+  await clock.advanceBy(1000);
+  assert.equal(late.error?.code, "deadline_exceeded");
+  const gone = new AbortController();
+  const vanished = speak("a", 1, { signal: gone.signal });
+  gone.abort();
+  await clock.advanceBy(10);
+  assert.equal(vanished.error?.code, "cancelled");
+  await clock.advanceBy(10_000);
+  const served = speak("a", 1);
+  await clock.advanceBy(100);
+  assert.ok(served.isDone, "the load went on for the next who asks");
+});
+
+test("InferBatch is retried as well", async () => {
+  const { clock, engine, core, events } = await startSimulatedCore({
+    config: { gpus: { count: 2 } },
+    engine: { devices: 2 },
+  });
+  const request = {
+    modelId: "a",
+    batchSize: 25,
+    visual: new Uint8Array(25 * 6 * 320 * 320 * 4),
+    audio: new Uint8Array(25 * 32 * 16 * 16 * 4),
+  };
+  const answer = core.inferBatch(request, { signal: new AbortController().signal });
+  await clock.advanceBy(200);
+  const at = engine.devices.findIndex(({ workers }) => workers[0]!.models.size > 0);
+  engine.devices[at]!.kill(true);
+  await clock.advanceBy(5000);
+  assert.equal((await answer).outputs.length, 25);
+  assert.equal((await answer).device, 1 - at);
+  assert.equal(events.retries, 1);
+});

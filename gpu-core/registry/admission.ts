@@ -1,0 +1,188 @@
+import type { CoreConfig } from "../config.ts";
+import { CoreError } from "../core-error.ts";
+import type { ModelMemory } from "../engine/messages.ts";
+import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
+import type { EvictionPolicy } from "./eviction.ts";
+import { MemoryLedger, type Reservation } from "./memory-ledger.ts";
+import { Placer } from "./placement.ts";
+import type { Replica } from "./replica.ts";
+
+const GIGABYTE = 1024 ** 3;
+/** A replica that was loaded for a request is not evicted before that request takes it. */
+const UNUSED_GRACE_MS = 2000;
+
+export type EvictionReason = "models" | "memory";
+
+/** What admission asks of the registry. */
+export interface Residents {
+  /** All that are in service. */
+  replicas(): readonly Replica[];
+  /** Models in memory or on their way into it. */
+  modelCount(): number;
+  evict(victim: Replica, reason: EvictionReason): void;
+}
+
+export interface AdmissionRequest {
+  /** What is loaded, so that its like is known the next time. */
+  readonly kind: string;
+  readonly fileBytes: number;
+  readonly preferredGpu: number | undefined;
+  /** Models that come in addition: 0 for a replica or a new version. */
+  readonly newModels: 0 | 1;
+  /** Workers that cannot take it. */
+  readonly except: readonly WorkerScheduler[];
+}
+
+/**
+ * Lets a model in only where there is memory for it: per device, on the host,
+ * and by number. Others leave for it by the policy, never one in use.
+ */
+export class Admission {
+  readonly ledger = new MemoryLedger();
+  readonly #config: CoreConfig;
+  readonly #schedulers: readonly WorkerScheduler[];
+  readonly #residents: Residents;
+  readonly #policy: EvictionPolicy;
+  readonly #placer: Placer;
+  readonly #now: () => number;
+
+  constructor(
+    config: CoreConfig,
+    schedulers: readonly WorkerScheduler[],
+    residents: Residents,
+    policy: EvictionPolicy,
+    now: () => number,
+  ) {
+    this.#config = config;
+    this.#schedulers = schedulers;
+    this.#residents = residents;
+    this.#policy = policy;
+    this.#placer = new Placer(config.gpus.assignment_strategy);
+    this.#now = now;
+  }
+
+  /**
+   * Chooses the worker, makes room on it and reserves what the load will take.
+   * @throws CoreError `resource_exhausted` when everything that could leave is
+   * in use, `failed_precondition` when it can never fit, `unavailable` when no device is up
+   */
+  admit(request: AdmissionRequest): { scheduler: WorkerScheduler; memory: Reservation } {
+    const expected = this.ledger.expect(request.kind, request.fileBytes);
+    const up = this.#schedulers.filter(
+      (scheduler) =>
+        scheduler.worker.device.state === "ready" && !request.except.includes(scheduler),
+    );
+    if (up.length === 0) throw new CoreError("unavailable", "no device is up: try again shortly");
+    this.#checkPossible(up, expected);
+    this.#makeGeneralRoom(request.newModels, expected);
+    const scheduler = this.#choose(up, expected, request.preferredGpu);
+    this.#makeRoomOn(scheduler, expected);
+    const { index } = scheduler.worker.device;
+    return { scheduler, memory: this.ledger.reserve(index, request.kind, expected) };
+  }
+
+  /** After a load took more than expected: brings device and host back below their budgets, as far as idle models allow. */
+  trim(scheduler: WorkerScheduler): void {
+    const nothing = { hostBytes: 0, deviceBytes: 0 };
+    while (!this.#fitsDevice(scheduler, nothing) && this.#evictFrom(scheduler)) {}
+    while (!this.#fitsHost(nothing) && this.#evictFrom(null)) {}
+  }
+
+  #checkPossible(up: readonly WorkerScheduler[], { hostBytes, deviceBytes }: ModelMemory): void {
+    const largest = Math.max(...up.map(({ worker }) => worker.device.memoryBudgetBytes));
+    if (deviceBytes <= largest && hostBytes <= this.#hostBudgetBytes) return;
+    throw new CoreError(
+      "failed_precondition",
+      `it takes about ${megabytes(deviceBytes)} of a device and ${megabytes(hostBytes)} of the host, and the budgets are ${megabytes(largest)} and ${megabytes(this.#hostBudgetBytes)}: raise gpus.memory_gb_per_gpu and capacity.max_memory_gb`,
+    );
+  }
+
+  #makeGeneralRoom(newModels: number, expected: ModelMemory): void {
+    const limit = this.#config.capacity.max_models;
+    while (this.#residents.modelCount() + newModels > limit) {
+      if (!this.#evictFrom(null, "models")) throw this.#allInUse();
+    }
+    while (!this.#fitsHost(expected)) if (!this.#evictFrom(null)) throw this.#allInUse();
+  }
+
+  #choose(
+    up: readonly WorkerScheduler[],
+    expected: ModelMemory,
+    preferredGpu: number | undefined,
+  ): WorkerScheduler {
+    const replicas = this.#residents.replicas();
+    const asLoad = (scheduler: WorkerScheduler) => ({
+      scheduler,
+      models: replicas.filter((replica) => replica.scheduler === scheduler).length,
+    });
+    const preferred = up.filter(({ worker }) => worker.device.index === preferredGpu);
+    const candidates = preferred.length > 0 ? preferred : up;
+    const roomy = candidates.filter((scheduler) => this.#fitsDevice(scheduler, expected));
+    const chosen = this.#placer.choose(
+      (roomy.length > 0 ? roomy : candidates).map(asLoad),
+      undefined,
+    );
+    // Without room anywhere, the device of the model that is missed least makes it.
+    if (roomy.length > 0 || !chosen || preferred.length > 0) return chosen ?? candidates[0]!;
+    const victim = this.#pickVictim((replica) => candidates.includes(replica.scheduler));
+    if (!victim) throw this.#allInUse();
+    const { device } = victim.scheduler.worker;
+    const there = candidates.filter(({ worker }) => worker.device === device);
+    return this.#placer.choose(there.map(asLoad), undefined) ?? chosen;
+  }
+
+  #makeRoomOn(scheduler: WorkerScheduler, expected: ModelMemory): void {
+    while (!this.#fitsDevice(scheduler, expected)) {
+      if (!this.#evictFrom(scheduler)) throw this.#allInUse();
+    }
+  }
+
+  get #hostBudgetBytes(): number {
+    return this.#config.capacity.max_memory_gb * GIGABYTE;
+  }
+
+  #fitsHost({ hostBytes }: ModelMemory): boolean {
+    return this.ledger.hostBytes + hostBytes <= this.#hostBudgetBytes;
+  }
+
+  #fitsDevice({ worker }: WorkerScheduler, { deviceBytes }: ModelMemory): boolean {
+    const { index, memoryBudgetBytes } = worker.device;
+    return this.ledger.deviceBytes(index) + deviceBytes <= memoryBudgetBytes;
+  }
+
+  /** @param from whose device has to give; null for any. @returns false when all are in use */
+  #evictFrom(from: WorkerScheduler | null, reason: EvictionReason = "memory"): boolean {
+    const victim = this.#pickVictim(
+      (replica) => from === null || replica.scheduler.worker.device === from.worker.device,
+    );
+    if (victim) this.#residents.evict(victim, reason);
+    return victim !== null;
+  }
+
+  #pickVictim(accepts: (replica: Replica) => boolean): Replica | null {
+    const now = this.#now();
+    let lowest: Replica | null = null;
+    let lowestRank = Number.POSITIVE_INFINITY;
+    for (const replica of this.#residents.replicas()) {
+      if (replica.leases > 0 || !accepts(replica)) continue;
+      if (replica.isUnused && now - replica.createdMs < UNUSED_GRACE_MS) continue;
+      const rank = this.#policy.rank(replica.model.id);
+      if (lowest !== null && rank >= lowestRank) continue;
+      lowest = replica;
+      lowestRank = rank;
+    }
+    return lowest;
+  }
+
+  #allInUse(): CoreError {
+    return new CoreError(
+      "resource_exhausted",
+      `all ${this.#residents.modelCount()} models in memory are in use: try again shortly, or raise capacity.max_models, capacity.max_memory_gb and gpus.memory_gb_per_gpu`,
+      { retryAfterMs: 1000 },
+    );
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MB`;
+}

@@ -1,0 +1,75 @@
+import type { ModelQueue } from "../scheduling/model-queue.ts";
+import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
+import type { Reservation } from "./memory-ledger.ts";
+import type { ModelVersion } from "./model-source.ts";
+
+/** One copy of a model in the memory of one worker. */
+export interface Replica {
+  readonly model: ModelVersion;
+  /** Its name on the worker: id and a number, so that two versions can overlap. */
+  readonly name: string;
+  readonly scheduler: WorkerScheduler;
+  readonly queue: ModelQueue;
+  readonly memory: Reservation;
+  readonly createdMs: number;
+  /** Requests that use it now; it is never evicted while there are any. */
+  leases: number;
+  /** Until it served its first request it stays a moment: somebody asked for it. */
+  isUnused: boolean;
+  /** Takes no new requests; freed with the last lease. */
+  isRetired: boolean;
+  /** Its process ended, and its memory with it. */
+  isLost: boolean;
+}
+
+/** Why a model could not be loaded, and when it is tried again. */
+export interface LoadFailure {
+  readonly reason: string;
+  /** In a row. */
+  readonly attempts: number;
+  readonly retryAtMs: number;
+}
+
+/** What the registry knows of one model that is or was wanted. */
+export class ModelEntry {
+  readonly id: string;
+  replicas: Replica[] = [];
+  loading: Promise<Replica> | null = null;
+  /** Loads that have their worker and their memory. */
+  admitted = 0;
+  failure: LoadFailure | null = null;
+  /** Requests that wait for it or use it. */
+  requests = 0;
+  lastUsedMs = Number.NEGATIVE_INFINITY;
+  /** A replica is being added. */
+  isScaling = false;
+  /** When the number of replicas last changed. */
+  scaledMs = Number.NEGATIVE_INFINITY;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  /** Nothing is lost when it is forgotten. */
+  get isEmpty(): boolean {
+    return (
+      this.replicas.length + this.admitted === 0 &&
+      !this.loading &&
+      !this.failure &&
+      this.requests === 0
+    );
+  }
+}
+
+const BACK_OFF_MS = { first: 1000, longest: 60_000 };
+
+/** The failure after `before`: each waits twice as long as the one before. */
+export function nextFailure(
+  before: LoadFailure | null,
+  reason: string,
+  nowMs: number,
+): LoadFailure {
+  const attempts = (before?.attempts ?? 0) + 1;
+  const waitMs = Math.min(BACK_OFF_MS.longest, BACK_OFF_MS.first * 2 ** (attempts - 1));
+  return { reason, attempts, retryAtMs: nowMs + waitMs };
+}

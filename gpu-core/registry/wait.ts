@@ -1,0 +1,33 @@
+import type { Clock } from "../clock.ts";
+import { CoreError } from "../core-error.ts";
+import { deadlinePassed } from "../scheduling/work.ts";
+
+/** How long a caller waits. */
+export interface WaitLimits {
+  readonly signal: AbortSignal;
+  /** Of the clock, in milliseconds; Infinity for none. */
+  readonly deadlineMs: number;
+}
+
+/**
+ * Waits for `work`, which goes on without the caller.
+ * @throws CoreError `cancelled`, `deadline_exceeded`, or what `work` throws
+ */
+export function untilLimit<T>(
+  work: Promise<T>,
+  clock: Clock,
+  { signal, deadlineMs }: WaitLimits,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(new CoreError("cancelled", "the caller went away"));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    const cancel = Number.isFinite(deadlineMs)
+      ? clock.after(deadlineMs - clock.now(), () => reject(deadlinePassed()))
+      : () => {};
+    work.then(resolve, reject).finally(() => {
+      signal.removeEventListener("abort", abort);
+      cancel();
+    });
+  });
+}

@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SIMULATION_DEFAULTS, SimulatedEngine } from "../../test/support/simulated-engine.ts";
+import { VirtualClock } from "../clock.ts";
+import { CoreError } from "../core-error.ts";
+import type { ModelFiles } from "../engine/messages.ts";
+import { SpeechWork } from "./speech-work.ts";
+import { TensorWork } from "./tensor-work.ts";
+import type { WorkLimits } from "./work.ts";
+import { type BatchReport, WorkerScheduler } from "./worker-scheduler.ts";
+
+const FOREVER = Number.POSITIVE_INFINITY;
+const LIVE: WorkLimits = { priority: "live", deadlineMs: FOREVER, queueTimeoutMs: FOREVER };
+const WINDOW = { samples: new Int16Array(0), start: 0, utteranceSamples: 0 };
+const FILES = {} as ModelFiles;
+const REGION = { x: 0, y: 0, width: 0, height: 0 };
+
+interface Outcome {
+  readonly frames: number[];
+  readonly atMs: number[];
+  error: CoreError | null;
+  doneMs: number | null;
+}
+
+async function setUp(options: { maxBatchSize?: number; maxQueueDelayMs?: number } = {}) {
+  const clock = new VirtualClock();
+  const engine = new SimulatedEngine(SIMULATION_DEFAULTS, clock);
+  await engine.start();
+  const worker = engine.devices[0]!.workers[0]!;
+  worker.record = true;
+  const reports: BatchReport[] = [];
+  const scheduler = new WorkerScheduler(worker, {
+    maxBatchSize: 1,
+    maxQueueDelayMs: 0,
+    clock,
+    onBatch: (report) => reports.push(report),
+    ...options,
+  });
+  const open = async (name: string) => {
+    const loaded = scheduler.load(name, FILES, "fp32", "live");
+    await clock.advanceBy(100);
+    await loaded;
+    return scheduler.open(name);
+  };
+  /** Starts a request that is read as fast as it comes. */
+  const speak = (
+    queue: ReturnType<typeof scheduler.open>,
+    frames: number,
+    limits: Partial<WorkLimits> = {},
+    signal = new AbortController().signal,
+  ) => {
+    const orders = Array.from({ length: frames }, (_, frame) => ({
+      frame,
+      backgroundIndex: frame,
+      region: REGION,
+    }));
+    const work = new SpeechWork(WINDOW, orders, { ...LIVE, ...limits }, clock);
+    const outcome: Outcome = { frames: [], atMs: [], error: null, doneMs: null };
+    const read = async () => {
+      try {
+        for await (const mouth of work.mouths(queue, signal)) {
+          outcome.frames.push(mouth.order.frame);
+          outcome.atMs.push(clock.now());
+        }
+        outcome.doneMs = clock.now();
+      } catch (error) {
+        outcome.error = error as CoreError;
+      }
+    };
+    void read();
+    return outcome;
+  };
+  return { clock, engine, worker, scheduler, reports, open, speak };
+}
+
+test("frames come in order, and only as far ahead as the reader allows", async () => {
+  const { clock, worker, open, speak } = await setUp();
+  const queue = await open("a");
+  const outcome = speak(queue, 30);
+  await clock.advanceBy(10_000);
+  assert.deepEqual(
+    outcome.frames,
+    Array.from({ length: 30 }, (_, i) => i),
+  );
+  assert.equal(worker.batches.length, 30);
+  assert.equal(worker.speeches, 0);
+
+  const orders = Array.from({ length: 100 }, (_, frame) => ({
+    frame,
+    backgroundIndex: 0,
+    region: REGION,
+  }));
+  const work = new SpeechWork(WINDOW, orders, LIVE, clock);
+  const mouths = work.mouths(queue, new AbortController().signal);
+  const first = mouths.next();
+  await clock.advanceBy(10_000);
+  await first;
+  await clock.advanceBy(10_000);
+  assert.equal(worker.batches.length, 30 + 12 + 1, "a reader who stops stops the work");
+  await mouths.return(undefined);
+  await clock.advanceBy(10);
+  assert.equal(worker.speeches, 0);
+  assert.equal(queue.works.length, 0);
+});
+
+test("requests of one model that wait together run as one batch, one frame each in turn", async () => {
+  const { clock, worker, open, speak, reports } = await setUp({ maxBatchSize: 4 });
+  const queue = await open("a");
+  for (let i = 0; i < 4; i++) speak(queue, 6);
+  await clock.advanceBy(10_000);
+  const sizes = worker.batches.map(({ frames }) => frames);
+  assert.equal(
+    sizes.reduce((sum, n) => sum + n, 0),
+    24,
+  );
+  // The first request is alone when it comes; everything behind it is full.
+  assert.ok(
+    sizes.slice(2, -1).every((n) => n === 4),
+    sizes.join(),
+  );
+  assert.equal(reports.length, sizes.length);
+  assert.deepEqual(
+    reports.map(({ frames }) => frames),
+    sizes,
+  );
+});
+
+test("with a delay a batch waits to be filled, but no longer than that", async () => {
+  const { clock, worker, open, speak } = await setUp({ maxBatchSize: 4, maxQueueDelayMs: 50 });
+  const queue = await open("a");
+  const start = clock.now();
+  speak(queue, 1);
+  await clock.advanceBy(30);
+  assert.equal(worker.batches.length, 0);
+  speak(queue, 1);
+  await clock.advanceBy(100);
+  assert.deepEqual(worker.batches, [{ model: "a", frames: 2, startMs: start + 50 }]);
+  for (let i = 0; i < 4; i++) speak(queue, 1);
+  await clock.advanceBy(10);
+  assert.equal(worker.batches.at(-1)?.frames, 4, "a full batch does not wait");
+});
+
+test("live goes before batch; batch gets what is left", async () => {
+  const { clock, worker, open, speak } = await setUp();
+  const [a, b] = [await open("a"), await open("b")];
+  const offline = speak(a, 100, { priority: "batch" });
+  await clock.advanceBy(55);
+  const live = speak(b, 10);
+  const from = worker.batches.length;
+  await clock.advanceBy(1000);
+  // Two batches were in flight already; then nothing but live frames.
+  assert.deepEqual(
+    worker.batches.slice(from, from + 10).map(({ model }) => model),
+    Array(10).fill("b"),
+  );
+  assert.equal(live.frames.length, 10);
+  await clock.advanceBy(10_000);
+  assert.equal(offline.frames.length, 100);
+});
+
+test("a tenant with twenty requests does not slow down one with a single one", async () => {
+  const { clock, open, speak } = await setUp();
+  const [noisy, quiet] = [await open("noisy"), await open("quiet")];
+  for (let i = 0; i < 20; i++) speak(noisy, 50);
+  await clock.advanceBy(500);
+  const start = clock.now();
+  const outcome = speak(quiet, 8);
+  await clock.advanceBy(5000);
+  // Eight frames of 10 ms, and the two batches that were in flight.
+  assert.equal(outcome.doneMs! - start, 100);
+});
+
+test("two models that always wait share the worker", async () => {
+  const { clock, worker, open, speak } = await setUp();
+  const [a, b] = [await open("a"), await open("b")];
+  for (let i = 0; i < 5; i++) speak(a, 400);
+  speak(b, 400);
+  await clock.advanceBy(4000);
+  const models = worker.batches.slice(50, 370).map(({ model }) => model);
+  const share = models.filter((model) => model === "b").length / models.length;
+  assert.ok(Math.abs(share - 0.5) < 0.05, `b got ${share}`);
+});
+
+test("work whose deadline passes is dropped before it costs worker time", async () => {
+  const { clock, worker, open, speak } = await setUp();
+  const queue = await open("a");
+  speak(queue, 12);
+  const late = speak(queue, 50, { deadlineMs: clock.now() + 45 });
+  await clock.advanceBy(45);
+  const started = worker.batches.length;
+  await clock.advanceBy(5000);
+  assert.equal(late.error?.code, "deadline_exceeded");
+  assert.ok(late.frames.length < 5);
+  // What the first one still had, and nothing of the late one's forty.
+  assert.ok(worker.batches.length - started <= 12);
+  assert.equal(queue.works.length, 0);
+});
+
+test("a request that nothing is done for is refused in time", async () => {
+  const { clock, open, speak } = await setUp();
+  const queue = await open("a");
+  speak(queue, 1000);
+  const waiting = speak(queue, 5, { priority: "batch", queueTimeoutMs: 300 });
+  await clock.advanceBy(400);
+  assert.equal(waiting.error?.code, "resource_exhausted");
+  assert.equal(waiting.error?.retryAfterMs, 300);
+});
+
+test("callers that vanish, before and during, leave nothing behind", async () => {
+  const { clock, worker, open, speak } = await setUp();
+  const queue = await open("a");
+  const gone = new AbortController();
+  const outcome = speak(queue, 500, {}, gone.signal);
+  await clock.advanceBy(55);
+  const aborted = AbortSignal.abort();
+  const never = speak(queue, 5, {}, aborted);
+  gone.abort();
+  await clock.advanceBy(1000);
+  assert.equal(outcome.error?.code, "cancelled");
+  assert.equal(never.error?.code, "cancelled");
+  assert.equal(never.frames.length, 0);
+  assert.equal(worker.speeches, 0);
+  assert.equal(queue.works.length, 0);
+  assert.ok(worker.batches.length < 20);
+});
+
+test("InferBatch runs in chunks of the batch size between the turns of others", async () => {
+  const { clock, worker, open } = await setUp({ maxBatchSize: 4 });
+  const queue = await open("a");
+  const tensors = { visual: new Uint8Array(10 * 6), audio: new Uint8Array(10 * 2) };
+  const work = new TensorWork(tensors, 10, LIVE, clock);
+  const outputs = work.outputs(queue, new AbortController().signal);
+  await clock.advanceBy(1000);
+  assert.equal((await outputs).length, 10);
+  assert.deepEqual(
+    worker.batches.map(({ frames }) => frames),
+    [4, 4, 2],
+  );
+  assert.equal(work.unetMs, 100);
+});
+
+test("a device that ends fails what waits and what runs, as lost", async () => {
+  const { clock, engine, scheduler, open, speak } = await setUp();
+  const queue = await open("a");
+  const outcomes = [speak(queue, 50), speak(queue, 50)];
+  await clock.advanceBy(25);
+  engine.devices[0]!.kill();
+  scheduler.reset(new CoreError("device_lost", "gone"));
+  await clock.advanceBy(10);
+  assert.deepEqual(
+    outcomes.map(({ error }) => error?.code),
+    ["device_lost", "device_lost"],
+  );
+  assert.equal(scheduler.requests, 0);
+});
+
+test("a preload lets live speech go first, but not for ever", async () => {
+  const { clock, scheduler, worker, open, speak } = await setUp();
+  const queue = await open("a");
+  speak(queue, 500);
+  let loadedMs: number | null = null;
+  void scheduler.load("b", FILES, "fp32", "batch").then(() => {
+    loadedMs = clock.now();
+  });
+  await clock.advanceBy(4000);
+  assert.equal(loadedMs, null);
+  await clock.advanceBy(3000);
+  assert.notEqual(loadedMs, null);
+  assert.ok(worker.models.has("b"));
+});
