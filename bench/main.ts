@@ -1,6 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
+import { benchFaults } from "./core/faults.ts";
+import { benchCore } from "./core/overhead.ts";
+import { benchTenants } from "./core/tenants.ts";
+import { benchZipf } from "./core/zipf.ts";
 import { benchLru } from "./lru.ts";
 import { benchPath } from "./path.ts";
 import { plotFrameCost } from "./plot.ts";
@@ -12,6 +16,10 @@ const TOPICS: Readonly<Record<string, () => Promise<Rows>>> = {
   png: benchPng,
   jpeg: benchJpeg,
   lru: benchLru,
+  core: benchCore,
+  tenants: benchTenants,
+  zipf: benchZipf,
+  faults: benchFaults,
 };
 
 const { values, positionals } = parseArgs({

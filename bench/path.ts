@@ -147,7 +147,7 @@ async function measure(root: string, id: "demo" | "full") {
 async function bareLoop(root: string, id: string, threads: number): Promise<number> {
   const { prefix, manifest } = await readAvatar(createFolderStore(root), id);
   const path = join(root, prefix, manifest.model.file);
-  const unet = await Unet.load(path, { device: { kind: "cpu" }, threads });
+  const unet = await Unet.load(path, { providers: ["cpu"], deviceId: 0, threads });
   const visual = new Float32Array(VISUAL_TENSOR_SIZE).fill(0.5);
   const audio = new Float32Array(AUDIO_TENSOR_SIZE).fill(0.1);
   const runs = id === "full" ? 25 : 100;

@@ -1,7 +1,8 @@
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
+import { FaultInjector } from "../faults.ts";
 import { NO_PAYLOAD, openMessageChannel } from "./message-channel.ts";
-import type { CommandMessage, EventMessage, WorkerOptions } from "./messages.ts";
+import type { FromDevice, ToDevice, WorkerOptions } from "./messages.ts";
 import type { ThreadCommand, ThreadEvent } from "./worker-thread.ts";
 
 /**
@@ -19,7 +20,13 @@ const options: WorkerOptions = JSON.parse(process.argv[3] ?? "");
 const parent = new Socket({ fd: PARENT_PIPE });
 const workers: Worker[] = [];
 
-const send = openMessageChannel<CommandMessage, EventMessage>(parent, (message, payload) => {
+const faults = new FaultInjector(options.faults, options);
+
+const send = openMessageChannel<ToDevice, FromDevice>(parent, (message, payload) => {
+  if ("ping" in message) {
+    answer(message.ping);
+    return;
+  }
   const { call, command } = message;
   const forward: ThreadCommand = { call, command, payload };
   const transfer = payload.length > 0 ? [payload.buffer] : [];
@@ -32,6 +39,14 @@ parent.on("error", () => process.kill(process.pid, "SIGKILL"));
 // The parent drains and then closes the pipe: an interrupt at the terminal is its business.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
+
+function answer(pong: number): void {
+  const fault = faults.hit("device.ping");
+  if (fault?.action === "hang") return;
+  const reply = () => send({ pong, rssBytes: process.memoryUsage.rss() });
+  if (fault?.action === "delay") setTimeout(reply, fault.delay_ms);
+  else reply();
+}
 
 for (let index = 0; index < workerCount; index++) {
   const worker = new Worker(new URL("./worker-thread.ts", import.meta.url), {

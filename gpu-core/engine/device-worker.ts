@@ -2,11 +2,9 @@ import type { SpeechWindow } from "../audio/speech-window.ts";
 import type { Precision } from "../config.ts";
 import { CoreError } from "../core-error.ts";
 import type { Device } from "./device.ts";
+import type { OnRegion } from "./device-child.ts";
 import type { InferenceWorker } from "./inference-worker.ts";
 import type { BatchItem, BatchTimes, ModelFiles, ModelMemory } from "./messages.ts";
-
-const LOAD_TIMEOUT_MS = 120_000;
-const RUN_TIMEOUT_MS = 60_000;
 
 /** The parent's side of one worker thread. */
 export class DeviceWorker implements InferenceWorker {
@@ -18,16 +16,26 @@ export class DeviceWorker implements InferenceWorker {
     this.index = index;
   }
 
-  async load(model: string, files: ModelFiles, precision: Precision): Promise<ModelMemory> {
-    const command = { type: "load", model, files, precision } as const;
-    const { done } = await this.device.call(this.index, command, { timeoutMs: LOAD_TIMEOUT_MS });
-    const bytes = done.rssBytes ?? 0;
-    return { hostBytes: bytes, deviceBytes: bytes };
+  load(model: string, files: ModelFiles, precision: Precision): Promise<ModelMemory> {
+    const { device } = this;
+    const timeoutMs = 1000 * device.options.supervision.load_timeout_s;
+    return device.inMemoryTurn(async () => {
+      const before = await device.freeBytes();
+      const command = { type: "load", model, files, precision } as const;
+      const { done } = await device.call(this.index, command, { timeoutMs });
+      const hostBytes = done.rssBytes ?? 0;
+      const after = before === null ? null : await device.freeBytes();
+      // A CPU's memory is the host's; of a GPU that tells nothing that is the best guess.
+      if (before === null || after === null) return { hostBytes, deviceBytes: hostBytes };
+      return { hostBytes, deviceBytes: Math.max(0, before - after) };
+    });
   }
 
   async unload(model: string): Promise<void> {
     const command = { type: "unload", model } as const;
-    await this.device.call(this.index, command, { timeoutMs: RUN_TIMEOUT_MS });
+    await this.device.inMemoryTurn(() =>
+      this.device.call(this.index, command, { timeoutMs: this.#runTimeoutMs }),
+    );
   }
 
   async openSpeech(model: string, window: SpeechWindow): Promise<number> {
@@ -35,7 +43,7 @@ export class DeviceWorker implements InferenceWorker {
     const { samples, start, utteranceSamples } = window;
     const payload = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
     const command = { type: "open-speech", speech, model, start, utteranceSamples } as const;
-    await this.device.call(this.index, command, { timeoutMs: RUN_TIMEOUT_MS, payload });
+    await this.device.call(this.index, command, { timeoutMs: this.#runTimeoutMs, payload });
     return speech;
   }
 
@@ -46,19 +54,24 @@ export class DeviceWorker implements InferenceWorker {
   async runFrames(
     model: string,
     items: readonly BatchItem[],
-    onRegion: (item: number, pixels: Uint8Array<ArrayBuffer>) => void,
+    onRegion: OnRegion,
   ): Promise<BatchTimes> {
     const command = { type: "frames", model, items } as const;
-    const options = { timeoutMs: RUN_TIMEOUT_MS, onRegion };
+    const options = { timeoutMs: this.#runTimeoutMs, onRegion };
     const { done } = await this.device.call(this.index, command, options);
     return timesOf(done.times);
   }
 
   async runTensors(model: string, count: number, tensors: Uint8Array) {
     const command = { type: "batch", model, count } as const;
-    const options = { timeoutMs: RUN_TIMEOUT_MS, payload: tensors };
+    const options = { timeoutMs: this.#runTimeoutMs, payload: tensors };
     const { done, payload } = await this.device.call(this.index, command, options);
     return { outputs: payload, times: timesOf(done.times) };
+  }
+
+  /** Of a batch, and of the one before it that may still run. */
+  get #runTimeoutMs(): number {
+    return 2000 * this.device.options.supervision.run_timeout_s;
   }
 }
 

@@ -1,72 +1,56 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import type { Duplex } from "node:stream";
-import { fileURLToPath } from "node:url";
 import type { Logger } from "../../avatar/logger.ts";
-import { CoreError, fromErrorData } from "../core-error.ts";
+import type { Clock } from "../clock.ts";
+import type { SupervisionConfig } from "../config.ts";
+import { CoreError } from "../core-error.ts";
+import type { FaultInjector } from "../faults.ts";
+import { type CallOptions, type CallResult, DeviceChild } from "./device-child.ts";
+import { freeDeviceBytes } from "./device-memory.ts";
 import { DeviceWorker } from "./device-worker.ts";
 import type { DeviceState, InferenceDevice } from "./inference-worker.ts";
-import { openMessageChannel } from "./message-channel.ts";
-import type {
-  CommandMessage,
-  EventMessage,
-  WorkerCommand,
-  WorkerEvent,
-  WorkerOptions,
-} from "./messages.ts";
+import type { WorkerCommand, WorkerOptions } from "./messages.ts";
+import { RestartPolicy } from "./restart-policy.ts";
 
-/** Starting Node, the threads and onnxruntime takes about a second. */
-const START_TIMEOUT_MS = 60_000;
-const RESTART_DELAY_MS = { first: 250, longest: 30_000 };
-/** A process that lasted this long starts again without the earlier delays. */
-const STABLE_AFTER_MS = 60_000;
+/** A start that is further away is not worth waiting for. */
+const SOON_MS = 5000;
 
 export interface DeviceOptions {
   /** Index of the device, as callers see it. */
   readonly index: number;
   readonly workers: number;
-  readonly worker: WorkerOptions;
+  /** Without the number of the process. */
+  readonly worker: Omit<WorkerOptions, "process">;
+  readonly supervision: SupervisionConfig;
   readonly memoryBudgetBytes: number;
   readonly logger: Logger;
-}
-
-export type OnRegion = (item: number, pixels: Uint8Array<ArrayBuffer>) => void;
-
-type DoneEvent = Extract<WorkerEvent, { type: "done" }>;
-
-/** The answer to a command. */
-export interface CallResult {
-  readonly done: DoneEvent;
-  readonly payload: Uint8Array<ArrayBuffer>;
-}
-
-interface Call {
-  readonly resolve: (result: CallResult) => void;
-  readonly reject: (error: CoreError) => void;
-  readonly onRegion: OnRegion | undefined;
-  readonly timer: NodeJS.Timeout;
+  readonly clock: Clock;
+  readonly faults: FaultInjector;
+  /** Whether this device can be spared. */
+  readonly othersServe: () => boolean;
 }
 
 /**
- * The parent's side of one device: its process, started again when it ends,
- * and the calls that are under way in it. One device is one fault domain.
+ * The parent's side of one device: its process, started again when it ends.
+ * One device is one fault domain.
  */
 export class Device implements InferenceDevice {
   readonly options: DeviceOptions;
   readonly workers: readonly DeviceWorker[];
   restarts = 0;
-  #state: DeviceState = "starting";
+  readonly #policy: RestartPolicy;
   readonly #listeners: (() => void)[] = [];
-  readonly #calls = new Map<number, Call>();
-  #nextCall = 1;
+  #state: DeviceState = "starting";
+  #child: DeviceChild | null = null;
+  #process = 0;
+  #restartAtMs = Number.POSITIVE_INFINITY;
+  #cancelRestart: () => void = () => {};
+  #stopped: Promise<void> | null = null;
+  #onEnded: () => void = () => {};
   #lastSpeech = 0;
-  #child: ChildProcess | undefined;
-  #send: ((message: CommandMessage, payload?: Uint8Array) => void) | undefined;
-  #stopped = false;
-  #restartTimer: NodeJS.Timeout | undefined;
-  #quickFailures = 0;
+  #memoryTurn: Promise<unknown> = Promise.resolve();
 
   constructor(options: DeviceOptions) {
     this.options = options;
+    this.#policy = new RestartPolicy(options.supervision);
     this.workers = Array.from(
       { length: options.workers },
       (_, index) => new DeviceWorker(this, index),
@@ -78,7 +62,7 @@ export class Device implements InferenceDevice {
   }
 
   get kind(): string {
-    return this.options.worker.session.device.kind;
+    return this.options.worker.session.providers[0] ?? "cpu";
   }
 
   get threads(): number {
@@ -90,24 +74,48 @@ export class Device implements InferenceDevice {
   }
 
   get isComingUp(): boolean {
-    return this.#state === "starting" || this.#state === "down";
+    if (this.#state === "starting") return true;
+    return this.#state === "down" && this.#restartAtMs - this.options.clock.now() < SOON_MS;
   }
 
   get memoryBudgetBytes(): number {
     return this.options.memoryBudgetBytes;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resident memory of the process in bytes, as it last said. */
+  get rssBytes(): number {
+    return this.#child?.rssBytes ?? 0;
+  }
+
   onStateChange(listener: () => void): void {
     this.#listeners.push(listener);
   }
 
-  #become(state: DeviceState): void {
-    this.#state = state;
-    for (const listener of this.#listeners) listener();
-  }
-
-  get pid(): number | undefined {
-    return this.#child?.pid;
+  /** Starts the process. What becomes of it shows in `state`. */
+  start(): void {
+    if (this.#stopped) return;
+    const { index, workers, worker, supervision, logger, clock, faults } = this.options;
+    const fault = faults.hit("device.start");
+    const process = this.#process++;
+    const child = new DeviceChild({
+      workers,
+      worker: { ...worker, process },
+      supervision,
+      logger,
+      clock,
+      onReady: () => {
+        logger.info("device ready", { device: index, pid: child.pid, workers });
+        this.#become("ready");
+      },
+      onEnd: (how) => this.#onEnd(child, how),
+    });
+    this.#child = child;
+    this.#become("starting");
+    if (fault?.action === "fail" || fault?.action === "exit") child.kill("injected fault");
   }
 
   /** A number that no other speech on this device has. */
@@ -115,126 +123,68 @@ export class Device implements InferenceDevice {
     return ++this.#lastSpeech;
   }
 
-  /** Starts the process and waits until all its workers take commands. */
-  async start(): Promise<void> {
-    const { index, workers, worker, logger } = this.options;
-    this.#become("starting");
-    const startedAt = Date.now();
-    const entry = fileURLToPath(new URL("./device-process.ts", import.meta.url));
-    const child = spawn(process.execPath, [entry, String(workers), JSON.stringify(worker)], {
-      stdio: ["ignore", "inherit", "inherit", "pipe"],
-    });
-    this.#child = child;
-    let waiting = workers;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // stdio says that the fourth is a pipe, which is a duplex socket.
-    const pipe = child.stdio[3] as Duplex;
-    pipe.on("error", () => {});
-    this.#send = openMessageChannel<EventMessage, CommandMessage>(pipe, (message, payload) => {
-      if (message.event.type === "started") {
-        if (--waiting === 0) resolve();
-      } else this.#settle(message, payload);
-    });
-    const timer = setTimeout(() => {
-      reject(new CoreError("unavailable", `device ${index} did not start in time`));
-      child.kill("SIGKILL");
-    }, START_TIMEOUT_MS);
-    child.on("error", (cause) => {
-      reject(new CoreError("unavailable", `device ${index}: ${cause.message}`, { cause }));
-    });
-    child.on("exit", (code, signal) => {
-      reject(new CoreError("unavailable", `device ${index} ended with ${signal ?? code}`));
-      this.#onExit(signal ?? `status ${code}`, Date.now() - startedAt);
-    });
-    try {
-      await promise;
-      this.#become("ready");
-      logger.info("device ready", { device: index, pid: child.pid, workers });
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /**
-   * Sends a command to a worker and waits for its answer. A command that takes
-   * longer than `timeoutMs` hangs, and a hung thread ends only with its process.
-   * @throws CoreError what the worker answered, or `unavailable` when the device ends.
-   */
-  call(
-    worker: number,
-    command: WorkerCommand,
-    options: { timeoutMs: number; payload?: Uint8Array; onRegion?: OnRegion },
-  ): Promise<CallResult> {
-    const { index, logger } = this.options;
-    const send = this.#send;
-    if (this.state !== "ready" || !send) {
+  /** As DeviceChild.call. @throws CoreError `unavailable` while no process serves */
+  call(worker: number, command: WorkerCommand, options: CallOptions): Promise<CallResult> {
+    if (this.#state !== "ready" || !this.#child) {
       return Promise.reject(
-        new CoreError("unavailable", `device ${index} is being started: try again shortly`),
+        new CoreError("unavailable", `device ${this.index} is being started: try again shortly`),
       );
     }
-    const call = this.#nextCall++;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        logger.error("device hangs", { device: index, worker, command: command.type });
-        this.#child?.kill("SIGKILL");
-      }, options.timeoutMs);
-      this.#calls.set(call, { resolve, reject, onRegion: options.onRegion, timer });
-      send({ worker, call, command }, options.payload);
-    });
+    return this.#child.call(worker, command, options);
   }
 
-  /** Sends a command that has no answer. */
   notify(worker: number, command: WorkerCommand): void {
-    this.#send?.({ worker, call: 0, command });
+    if (this.#state === "ready") this.#child?.notify(worker, command);
+  }
+
+  /** Loads and unloads run one at a time, so that what is measured is one of them. */
+  inMemoryTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#memoryTurn.then(work, work);
+    this.#memoryTurn = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Free memory of a GPU in bytes; null on a CPU, and where nothing tells it. */
+  async freeBytes(): Promise<number | null> {
+    if (this.kind === "cpu" || this.kind === "webgpu") return null;
+    return freeDeviceBytes(this.options.worker.session.deviceId, this.options.logger);
   }
 
   /** Ends the process at once; what is under way fails. Call it after draining. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#restartTimer);
-    const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    child.kill("SIGKILL");
-    await ended;
+  stop(): Promise<void> {
+    this.#stopped ??= new Promise((resolve) => {
+      this.#cancelRestart();
+      if (!this.#child) resolve();
+      else {
+        this.#onEnded = resolve;
+        this.#child.kill("the core stops");
+      }
+    });
+    return this.#stopped;
   }
 
-  #settle({ call: id, event }: EventMessage, payload: Uint8Array<ArrayBuffer>): void {
-    const call = this.#calls.get(id);
-    if (!call) return;
-    if (event.type === "region") {
-      call.onRegion?.(event.item, payload);
+  #onEnd(child: DeviceChild, how: string): void {
+    const { index, logger, clock, othersServe } = this.options;
+    this.#child = null;
+    if (this.#stopped) {
+      this.#become("down");
+      this.#onEnded();
       return;
     }
-    this.#calls.delete(id);
-    clearTimeout(call.timer);
-    if (event.type === "done") call.resolve({ done: event, payload });
-    else if (event.type === "failed") call.reject(fromErrorData(event.error));
+    const { type, inMs } = this.#policy.ended(clock.now(), child.completed > 0, othersServe());
+    this.#restartAtMs = clock.now() + inMs;
+    this.#cancelRestart = clock.after(inMs, () => {
+      this.restarts++;
+      this.start();
+    });
+    const message = type === "take-out" ? "device taken out" : "device ended";
+    logger.error(message, { device: index, how, startsAgainInMs: inMs });
+    this.#become(type === "take-out" ? "failed" : "down");
   }
 
-  #onExit(how: string, livedMs: number): void {
-    const { index, logger } = this.options;
-    this.#send = undefined;
-    const lost = new CoreError("device_lost", `device ${index} ended (${how}): try again shortly`);
-    for (const call of this.#calls.values()) {
-      clearTimeout(call.timer);
-      call.reject(lost);
-    }
-    this.#calls.clear();
-    this.#become("down");
-    if (this.#stopped) return;
-    this.#quickFailures = livedMs > STABLE_AFTER_MS ? 0 : this.#quickFailures + 1;
-    const delayMs = Math.min(
-      RESTART_DELAY_MS.longest,
-      RESTART_DELAY_MS.first * 2 ** (this.#quickFailures - 1),
-    );
-    logger.error("device ended", { device: index, how, restartInMs: delayMs });
-    this.#restartTimer = setTimeout(() => {
-      this.restarts++;
-      this.start().catch((error: unknown) => {
-        // The exit of the process schedules the next attempt.
-        logger.error("device did not start", { device: index, error: String(error) });
-      });
-    }, delayMs);
+  #become(state: DeviceState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    for (const listener of this.#listeners) listener();
   }
 }

@@ -1,45 +1,77 @@
 import { availableParallelism } from "node:os";
 import type { Logger } from "../../avatar/logger.ts";
-import { type CoreConfig, maxBatchSize } from "../config.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { type CoreConfig, executionProviders, maxBatchSize } from "../config.ts";
+import { CoreError } from "../core-error.ts";
+import { FaultInjector } from "../faults.ts";
 import { Device } from "./device.ts";
 import type { InferenceEngine } from "./inference-worker.ts";
+
+const GIGABYTE = 1024 ** 3;
 
 /** All devices and their workers. */
 export class Engine implements InferenceEngine {
   readonly devices: readonly Device[];
+  readonly #startTimeoutMs: number;
+  readonly #clock: Clock;
 
-  constructor(config: CoreConfig, logger: Logger) {
-    const { gpus, server } = config;
-    const workers = server.worker_count_per_gpu;
-    const threads = gpus.enabled ? 1 : cpuThreads(config);
-    this.devices = Array.from({ length: gpus.count }, (_, index) => {
-      const device = gpus.enabled ? { kind: "cuda", deviceId: index } : { kind: "cpu" };
-      const session = { device, threads } as Device["options"]["worker"]["session"];
-      const worker = {
-        session,
-        maxBatchSize: maxBatchSize(config),
-        device: index,
-        process: 0,
-        faults: config.faults,
-      };
-      const memoryBudgetBytes = gpus.memory_gb_per_gpu * 1024 ** 3;
-      return new Device({ index, workers, worker, memoryBudgetBytes, logger });
+  constructor(config: CoreConfig, logger: Logger, clock: Clock = systemClock) {
+    const { gpus, server, supervision } = config;
+    this.#clock = clock;
+    this.#startTimeoutMs = 1000 * supervision.start_timeout_s;
+    this.devices = Array.from({ length: gpus.count }, (_, index): Device => {
+      const providers = executionProviders(config, index);
+      const threads = providers[0] === "cpu" ? cpuThreads(config) : 1;
+      return new Device({
+        index,
+        workers: server.worker_count_per_gpu,
+        worker: {
+          session: { providers, deviceId: index, threads },
+          maxBatchSize: maxBatchSize(config),
+          device: index,
+          faults: config.faults,
+        },
+        supervision,
+        memoryBudgetBytes: (gpus.devices[index]?.memory_gb ?? gpus.memory_gb_per_gpu) * GIGABYTE,
+        logger,
+        clock,
+        faults: new FaultInjector(config.faults, { device: index }),
+        othersServe: () =>
+          this.devices.some((device) => device.index !== index && device.state === "ready"),
+      });
     });
   }
 
-  /** Starts every device. @throws CoreError `unavailable` when one does not start. */
+  /**
+   * Starts every device and returns when each is up or has failed once: a box
+   * with one broken card serves with the others.
+   * @throws CoreError `unavailable` when none comes up
+   */
   async start(): Promise<void> {
-    try {
-      await Promise.all(this.devices.map((device) => device.start()));
-    } catch (error) {
-      await this.stop();
-      throw error;
-    }
+    await Promise.all(this.devices.map((device) => this.#startOne(device)));
+    if (this.devices.some(({ state }) => state === "ready")) return;
+    await this.stop();
+    throw new CoreError(
+      "unavailable",
+      "no device started: the log says why, `mouthpiece doctor` looks at the machine",
+    );
   }
 
   /** Ends every device at once. */
   async stop(): Promise<void> {
     await Promise.all(this.devices.map((device) => device.stop()));
+  }
+
+  #startOne(device: Device): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(this.#startTimeoutMs, resolve);
+      device.onStateChange(() => {
+        if (device.state === "starting") return;
+        cancel();
+        resolve();
+      });
+      device.start();
+    });
   }
 }
 

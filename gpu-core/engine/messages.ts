@@ -97,6 +97,9 @@ export interface CommandMessage {
   readonly command: WorkerCommand;
 }
 
+export type ToDevice = CommandMessage | PingMessage;
+export type FromDevice = EventMessage | PongMessage;
+
 /** To the device process itself, which answers with a pong. */
 export interface PingMessage {
   readonly ping: number;

@@ -1,10 +1,13 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { ExecutionProvider } from "../config.ts";
 import { CoreError } from "../core-error.ts";
 
 /** Where a session runs. */
 export interface SessionOptions {
-  /** `cpu`, or `cuda` on the device of the given index without falling back to the CPU. */
-  readonly device: { readonly kind: "cpu" } | { readonly kind: "cuda"; readonly deviceId: number };
+  /** In order of preference. Without `cpu` among them nothing falls back to the CPU. */
+  readonly providers: readonly ExecutionProvider[];
+  /** Index of the GPU. */
+  readonly deviceId: number;
   /** Threads of one run, the calling one included. */
   readonly threads: number;
 }
@@ -24,10 +27,10 @@ export async function createSession(
   path: string,
   options: SessionOptions,
 ): Promise<InferenceSession> {
-  const cuda = options.device.kind === "cuda" ? options.device : null;
+  const { providers, deviceId } = options;
   try {
     return await InferenceSession.create(path, {
-      executionProviders: cuda ? [{ name: "cuda", deviceId: cuda.deviceId }] : ["cpu"],
+      executionProviders: providers.map((name) => (name === "cpu" ? name : { name, deviceId })),
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
       executionMode: "sequential",
@@ -38,7 +41,7 @@ export async function createSession(
           // Threads that spin while they wait would take the cores of the other workers.
           intra_op: { allow_spinning: "0" },
           // A GPU device never runs a model on the CPU unnoticed.
-          ...(cuda && { disable_cpu_ep_fallback: "1" }),
+          ...(!providers.includes("cpu") && { disable_cpu_ep_fallback: "1" }),
         },
       },
     });

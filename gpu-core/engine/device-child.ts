@@ -1,0 +1,205 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Duplex } from "node:stream";
+import { fileURLToPath } from "node:url";
+import type { Logger } from "../../avatar/logger.ts";
+import type { Clock } from "../clock.ts";
+import type { SupervisionConfig } from "../config.ts";
+import { CoreError, fromErrorData } from "../core-error.ts";
+import { openMessageChannel } from "./message-channel.ts";
+import type {
+  EventMessage,
+  FromDevice,
+  PongMessage,
+  ToDevice,
+  WorkerCommand,
+  WorkerEvent,
+  WorkerOptions,
+} from "./messages.ts";
+
+const GIGABYTE = 1024 ** 3;
+
+export type OnRegion = (item: number, pixels: Uint8Array<ArrayBuffer>) => void;
+
+type DoneEvent = Extract<WorkerEvent, { type: "done" }>;
+
+/** The answer to a command. */
+export interface CallResult {
+  readonly done: DoneEvent;
+  readonly payload: Uint8Array<ArrayBuffer>;
+}
+
+export interface CallOptions {
+  /** A command that takes longer hangs, and a hung thread ends only with its process. */
+  readonly timeoutMs: number;
+  readonly payload?: Uint8Array;
+  readonly onRegion?: OnRegion;
+}
+
+interface Call {
+  readonly resolve: (result: CallResult) => void;
+  readonly reject: (error: CoreError) => void;
+  readonly onRegion: OnRegion | undefined;
+  readonly cancelTimer: () => void;
+}
+
+export interface ChildOptions {
+  readonly workers: number;
+  readonly worker: WorkerOptions;
+  readonly supervision: SupervisionConfig;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** All workers take commands. */
+  onReady(): void;
+  /** Called once, whatever ended it. Every call was rejected before. */
+  onEnd(how: string): void;
+}
+
+/**
+ * One process of a device, from its start to its end: its calls, its pulse and
+ * its memory. It is killed when it does not start, answer or return in time,
+ * or grows too large; there is no other way to stop a run of onnxruntime.
+ */
+export class DeviceChild {
+  /** Commands that were completed. */
+  completed = 0;
+  /** Resident memory in bytes as it last said. */
+  rssBytes = 0;
+  readonly #options: ChildOptions;
+  readonly #child: ChildProcess;
+  readonly #send: (message: ToDevice, payload?: Uint8Array) => void;
+  readonly #calls = new Map<number, Call>();
+  readonly #cancelStart: () => void;
+  #cancelPing: () => void = () => {};
+  #lastCall = 0;
+  #lastPing = 0;
+  #starting: number;
+  #why: string | null = null;
+  #isEnded = false;
+
+  constructor(options: ChildOptions) {
+    const { workers, worker, supervision, clock } = options;
+    this.#options = options;
+    this.#starting = workers;
+    const entry = fileURLToPath(new URL("./device-process.ts", import.meta.url));
+    const args = [entry, String(workers), JSON.stringify(worker)];
+    const child = spawn(process.execPath, args, {
+      stdio: ["ignore", "inherit", "inherit", "pipe"],
+    });
+    this.#child = child;
+    // stdio says that the fourth is a pipe, which is a duplex socket.
+    const pipe = child.stdio[3] as Duplex;
+    pipe.on("error", () => {});
+    this.#send = openMessageChannel<FromDevice, ToDevice>(pipe, (message, payload) => {
+      if ("pong" in message) this.#onPong(message);
+      else if (message.event.type === "started") this.#onStarted();
+      else this.#settle(message, payload);
+    });
+    this.#cancelStart = clock.after(1000 * supervision.start_timeout_s, () =>
+      this.kill(`it did not start within ${supervision.start_timeout_s} s`),
+    );
+    child.on("error", (error) => this.#onEnd(error.message));
+    child.on("exit", (code, signal) =>
+      this.#onEnd(this.#why ?? String(signal ?? `status ${code}`)),
+    );
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Ends it at once. @param why for the log and for those whose calls it had */
+  kill(why: string): void {
+    this.#why ??= why;
+    this.#child.kill("SIGKILL");
+  }
+
+  /**
+   * Sends a command to a worker and waits for its answer.
+   * @throws CoreError what the worker answered, or `device_lost`
+   */
+  call(worker: number, command: WorkerCommand, options: CallOptions): Promise<CallResult> {
+    if (this.#isEnded) return Promise.reject(this.#lost(this.#why ?? "it ended"));
+    const call = ++this.#lastCall;
+    const { promise, resolve, reject } = Promise.withResolvers<CallResult>();
+    const cancelTimer = this.#options.clock.after(options.timeoutMs, () =>
+      this.kill(`worker ${worker} hangs: ${command.type} took over ${options.timeoutMs / 1000} s`),
+    );
+    this.#calls.set(call, { resolve, reject, onRegion: options.onRegion, cancelTimer });
+    this.#send({ worker, call, command }, options.payload);
+    return promise;
+  }
+
+  /** Sends a command that has no answer. */
+  notify(worker: number, command: WorkerCommand): void {
+    if (!this.#isEnded) this.#send({ worker, call: 0, command });
+  }
+
+  #onStarted(): void {
+    if (--this.#starting > 0) return;
+    this.#cancelStart();
+    this.#ping();
+    this.#options.onReady();
+  }
+
+  /** One ping at a time: the next one goes out when this one was answered. */
+  #ping(): void {
+    const { supervision, clock } = this.#options;
+    this.#send({ ping: ++this.#lastPing });
+    this.#cancelPing = clock.after(1000 * supervision.ping_timeout_s, () =>
+      this.kill(`no answer to a ping within ${supervision.ping_timeout_s} s`),
+    );
+  }
+
+  #onPong({ pong, rssBytes }: PongMessage): void {
+    if (pong !== this.#lastPing || this.#isEnded) return;
+    this.#cancelPing();
+    this.rssBytes = rssBytes;
+    const { supervision, clock } = this.#options;
+    const limitBytes = supervision.memory_limit_gb * GIGABYTE;
+    if (limitBytes > 0 && rssBytes > limitBytes) {
+      const gigabytes = (rssBytes / GIGABYTE).toFixed(2);
+      this.kill(`it has ${gigabytes} GB, over supervision.memory_limit_gb`);
+      return;
+    }
+    this.#cancelPing = clock.after(1000 * supervision.ping_interval_s, () => this.#ping());
+  }
+
+  #settle({ call: id, event }: EventMessage, payload: Uint8Array<ArrayBuffer>): void {
+    const call = this.#calls.get(id);
+    if (!call) return;
+    if (event.type === "region") {
+      call.onRegion?.(event.item, payload);
+      return;
+    }
+    this.#calls.delete(id);
+    call.cancelTimer();
+    if (event.type === "done") {
+      this.completed++;
+      call.resolve({ done: event, payload });
+    } else if (event.type === "failed" && event.isDeviceFault) {
+      this.kill(event.error.message);
+      call.reject(this.#lost(event.error.message));
+    } else if (event.type === "failed") {
+      call.reject(fromErrorData(event.error));
+    }
+  }
+
+  #onEnd(how: string): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#why ??= how;
+    this.#cancelStart();
+    this.#cancelPing();
+    for (const call of this.#calls.values()) {
+      call.cancelTimer();
+      call.reject(this.#lost(how));
+    }
+    this.#calls.clear();
+    this.#options.onEnd(how);
+  }
+
+  #lost(how: string): CoreError {
+    const { device } = this.#options.worker;
+    return new CoreError("device_lost", `device ${device} ended (${how}): try again shortly`);
+  }
+}

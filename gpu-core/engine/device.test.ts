@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentLogger } from "../../avatar/logger.ts";
+import { parseCoreConfig } from "../config.ts";
+import { Engine } from "./engine.ts";
+import type { DeviceState } from "./inference-worker.ts";
+
+const WAIT_MS = 20_000;
+
+/** Starts devices of real processes, which end with the test. */
+async function startEngine(
+  t: { after(end: () => Promise<void>): void },
+  settings: { devices?: number; supervision?: object; faults?: object[] } = {},
+) {
+  const { devices = 1, supervision = {}, faults = [] } = settings;
+  const config = { gpus: { count: devices, cpu_threads_per_worker: 1 }, supervision, faults };
+  const engine = new Engine(parseCoreConfig(config, "test"), silentLogger);
+  t.after(() => engine.stop());
+  const states: DeviceState[][] = engine.devices.map(() => []);
+  for (const device of engine.devices) {
+    device.onStateChange(() => states[device.index]!.push(device.state));
+  }
+  await engine.start();
+  return { engine, states };
+}
+
+/** Resolves when `holds` does after some change of a state. */
+async function until(engine: Engine, holds: () => boolean): Promise<void> {
+  if (holds()) return;
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("it did not happen in time")), WAIT_MS);
+    for (const device of engine.devices) {
+      device.onStateChange(() => {
+        if (!holds()) return;
+        clearTimeout(timer);
+        resolve();
+      });
+    }
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test("a process that is killed is started again; its calls are lost, and nothing outlives stop()", async (t) => {
+  const { engine, states } = await startEngine(t);
+  const device = engine.devices[0]!;
+  const first = device.pid!;
+  process.kill(first, "SIGSTOP");
+  const call = device.workers[0]!.unload("nobody");
+  process.kill(first, "SIGKILL");
+  await assert.rejects(call, { code: "device_lost" });
+  assert.equal(device.isComingUp, true);
+  await assert.rejects(device.workers[0]!.unload("nobody"), { code: "unavailable" });
+  await until(engine, () => device.state === "ready");
+  assert.deepEqual(states[0], ["ready", "down", "starting", "ready"]);
+  assert.equal(device.restarts, 1);
+  await device.workers[0]!.unload("nobody");
+  const second = device.pid!;
+  assert.notEqual(second, first);
+  await engine.stop();
+  assert.equal(isAlive(second), false);
+});
+
+test("a process that does not answer is killed", async (t) => {
+  const supervision = { ping_interval_s: 0.05, ping_timeout_s: 0.5 };
+  const { engine } = await startEngine(t, { supervision });
+  const device = engine.devices[0]!;
+  process.kill(device.pid!, "SIGSTOP");
+  await until(engine, () => device.restarts === 1 && device.state === "ready");
+});
+
+test("a process that grows beyond its limit is started again", async (t) => {
+  const supervision = { ping_interval_s: 0.05, memory_limit_gb: 0.001 };
+  const { engine } = await startEngine(t, { supervision });
+  await until(engine, () => engine.devices[0]!.restarts >= 1);
+});
+
+test("a command that hangs ends with its process", async (t) => {
+  const supervision = { run_timeout_s: 0.1 };
+  const { engine } = await startEngine(t, { supervision });
+  const device = engine.devices[0]!;
+  process.kill(device.pid!, "SIGSTOP");
+  await assert.rejects(device.workers[0]!.unload("nobody"), /unload took over 0.2 s/);
+  await until(engine, () => device.state === "ready");
+});
+
+test("one broken device does not keep the others from starting; it is taken out and tried again", async (t) => {
+  const { engine, states } = await startEngine(t, {
+    devices: 2,
+    supervision: { max_restarts: 2, restart_window_s: 1.5 },
+    faults: [{ point: "device.start", action: "fail", device: 0, count: 3 }],
+  });
+  assert.equal(engine.devices[1]!.state, "ready");
+  const broken = engine.devices[0]!;
+  await until(engine, () => broken.state === "failed");
+  assert.equal(broken.isComingUp, false);
+  await until(engine, () => broken.state === "ready");
+  assert.deepEqual(
+    states[0]!.filter((state) => state !== "starting"),
+    ["down", "down", "failed", "ready"],
+  );
+});
+
+test("when no device starts the error says where to look, and no process is left", async (t) => {
+  const faults = [{ point: "device.start", action: "fail", count: 0 }];
+  await assert.rejects(startEngine(t, { faults }), /no device started/);
+});
+
+test("stop() while devices start ends them", async (t) => {
+  const config = parseCoreConfig({ gpus: { count: 2 } }, "test");
+  const engine = new Engine(config, silentLogger);
+  t.after(() => engine.stop());
+  const starting = engine.start().catch((error: unknown) => error);
+  const pids = engine.devices.map(({ pid }) => pid!);
+  await engine.stop();
+  assert.ok((await starting) instanceof Error);
+  assert.deepEqual(pids.map(isAlive), [false, false]);
+});
