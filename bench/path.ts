@@ -21,7 +21,7 @@ import { cutSpeechWindows } from "../edge/speak/speech-windows.ts";
 import { AUDIO_TENSOR_SIZE } from "../gpu-core/audio/feature-extractor.ts";
 import { parseCoreConfig } from "../gpu-core/config.ts";
 import { startCore } from "../gpu-core/main.ts";
-import { Unet, VISUAL_TENSOR_SIZE } from "../gpu-core/model/unet.ts";
+import { FloatUnet, VISUAL_TENSOR_SIZE } from "../gpu-core/model/float-unet.ts";
 import { buildSynctalkAudioEncoder } from "./models/synctalk-audio-encoder.ts";
 import { buildSynctalkUnet } from "./models/synctalk-unet.ts";
 import type { Rows } from "./rows.ts";
@@ -147,7 +147,7 @@ async function measure(root: string, id: "demo" | "full") {
 async function bareLoop(root: string, id: string, threads: number): Promise<number> {
   const { prefix, manifest } = await readAvatar(createFolderStore(root), id);
   const path = join(root, prefix, manifest.model.file);
-  const unet = await Unet.load(path, { providers: ["cpu"], deviceId: 0, threads });
+  const unet = await FloatUnet.load({ path }, { providers: ["cpu"], deviceId: 0, threads }, 1);
   const visual = new Float32Array(VISUAL_TENSOR_SIZE).fill(0.5);
   const audio = new Float32Array(AUDIO_TENSOR_SIZE).fill(0.1);
   const runs = id === "full" ? 25 : 100;

@@ -6,7 +6,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type CoreConfig, maxBatchSize } from "./config.ts";
 import { CoreError } from "./core-error.ts";
 import type { InferenceEngine } from "./engine/inference-worker.ts";
-import { VISUAL_TENSOR_SIZE } from "./model/unet.ts";
+import { VISUAL_TENSOR_SIZE } from "./model/float-unet.ts";
 import type { ModelSource } from "./registry/model-source.ts";
 import type { ModelStats } from "./registry/model-stats.ts";
 import { type ModelLease, Registry, type RegistryEvents } from "./registry/registry.ts";

@@ -31,7 +31,7 @@ export interface ModelInfo {
  *   weights in another file.
  */
 export function inspectModel(bytes: Uint8Array, source = "the model"): ModelInfo {
-  const graph = readGraph(bytes, source);
+  const { graph } = readModel(bytes, source);
   // Files older than IR version 4 list their weights among the inputs.
   const weights = new Set(graph.initializer.map((tensor) => tensor.name));
   return {
@@ -45,7 +45,14 @@ export function describeTensor({ elemType, dims }: Omit<TensorInfo, "name">): st
   return `${elemType} ${dims === null ? "of undeclared shape" : `[${dims.join(",")}]`}`;
 }
 
-function readGraph(bytes: Uint8Array, source: string): GraphProto {
+/** An ONNX file whose weights are all in it. */
+export type CompleteModel = ModelProto & { graph: GraphProto };
+
+/**
+ * Reads an ONNX file. Weights are not copied: they stay views of `bytes`.
+ * @throws AvatarError `invalid_source` as inspectModel
+ */
+export function readModel(bytes: Uint8Array, source: string): CompleteModel {
   if (bytes.length === 0) throw invalid(source, "the file is empty: export the model again");
   let model: ModelProto;
   try {
@@ -68,7 +75,7 @@ function readGraph(bytes: Uint8Array, source: string): GraphProto {
       `its weights lie in another file${file ? ` (${file})` : ""}: export the model with all weights in one file (torch.onnx.export with external_data=False)`,
     );
   }
-  return graph;
+  return { ...model, graph };
 }
 
 function tensorInfo({ name, type }: ValueInfoProto): TensorInfo {

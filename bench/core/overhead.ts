@@ -15,8 +15,8 @@ import { writeAvatar } from "../../avatar/writer.ts";
 import { AUDIO_TENSOR_SIZE } from "../../gpu-core/audio/feature-extractor.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
+import { VISUAL_TENSOR_SIZE } from "../../gpu-core/model/float-unet.ts";
 import { createSession, floatTensor } from "../../gpu-core/model/session.ts";
-import { VISUAL_TENSOR_SIZE } from "../../gpu-core/model/unet.ts";
 import { InferenceService } from "../../proto/gen/mouthpiece/inference/v1/inference_pb.js";
 import { connectCaller } from "../../test/support/core-caller.ts";
 import { tone } from "../../test/support/tiny-avatar.ts";
@@ -110,7 +110,7 @@ async function measure(root: string, id: "demo" | "full") {
 async function openBareLoop(root: string, id: string, threads: number) {
   const { prefix, manifest } = await readAvatar(createFolderStore(root), id);
   const path = join(root, prefix, manifest.model.file);
-  const session = await createSession(path, { providers: ["cpu"], deviceId: 0, threads });
+  const session = await createSession({ path }, { providers: ["cpu"], deviceId: 0, threads });
   const [visual, audio] = session.inputNames as [string, string];
   const inputs = {
     [visual]: floatTensor(new Float32Array(VISUAL_TENSOR_SIZE).fill(0.5), [1, 6, 320, 320]),

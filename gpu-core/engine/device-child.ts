@@ -81,7 +81,8 @@ export class DeviceChild {
     this.#options = options;
     this.#starting = workers;
     const entry = fileURLToPath(new URL("./device-process.ts", import.meta.url));
-    const args = [entry, String(workers), JSON.stringify(worker)];
+    // With the collector at hand a load can be measured without its garbage.
+    const args = ["--expose-gc", entry, String(workers), JSON.stringify(worker)];
     const child = spawn(process.execPath, args, {
       stdio: ["ignore", "inherit", "inherit", "pipe"],
     });

@@ -3,7 +3,7 @@ import type { Precision } from "../config.ts";
 import { CoreError } from "../core-error.ts";
 import type { Device } from "./device.ts";
 import type { OnRegion } from "./device-child.ts";
-import type { InferenceWorker } from "./inference-worker.ts";
+import type { InferenceWorker, TensorResult } from "./inference-worker.ts";
 import type { BatchItem, BatchTimes, ModelFiles, ModelMemory } from "./messages.ts";
 
 /** The parent's side of one worker thread. */
@@ -62,11 +62,16 @@ export class DeviceWorker implements InferenceWorker {
     return timesOf(done.times);
   }
 
-  async runTensors(model: string, count: number, tensors: Uint8Array) {
+  async runTensors(model: string, count: number, tensors: Uint8Array): Promise<TensorResult> {
     const command = { type: "batch", model, count } as const;
     const options = { timeoutMs: this.#runTimeoutMs, payload: tensors };
     const { done, payload } = await this.device.call(this.index, command, options);
-    return { outputs: payload, times: timesOf(done.times) };
+    const bytes = done.rssBytes ?? 0;
+    return {
+      outputs: payload,
+      times: timesOf(done.times),
+      ...(bytes > 0 && { growth: { hostBytes: bytes, deviceBytes: bytes } }),
+    };
   }
 
   /** Of a batch, and of the one before it that may still run. */

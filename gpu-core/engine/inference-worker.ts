@@ -67,12 +67,16 @@ export interface InferenceWorker {
     onRegion: (item: number, pixels: Uint8Array<ArrayBuffer>) => void,
   ): Promise<BatchTimes>;
 
-  /** @param tensors visual float32 [n,6,320,320], then audio [n,32,16,16] @returns float32 [n,3,320,320] */
-  runTensors(
-    model: string,
-    count: number,
-    tensors: Uint8Array,
-  ): Promise<{ outputs: Uint8Array<ArrayBuffer>; times: BatchTimes }>;
+  /** @param tensors visual float32 [n,6,320,320], then audio [n,32,16,16] */
+  runTensors(model: string, count: number, tensors: Uint8Array): Promise<TensorResult>;
+}
+
+export interface TensorResult {
+  /** float32 [n,3,320,320] */
+  readonly outputs: Uint8Array<ArrayBuffer>;
+  readonly times: BatchTimes;
+  /** The model's memory grew by so much: its first run on tensors needs a session of its own. */
+  readonly growth?: ModelMemory;
 }
 
 /** All devices. */

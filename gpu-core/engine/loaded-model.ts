@@ -1,27 +1,25 @@
-import { CubicResizer } from "../../avatar/image/resize.ts";
-import { REFERENCE_BYTES, REFERENCE_SIZE } from "../../avatar/reference.ts";
-import {
-  AUDIO_TENSOR_SIZE,
-  FeatureExtractor,
-  type FeatureTimes,
-} from "../audio/feature-extractor.ts";
-import { MelFrontEnd } from "../audio/mel.ts";
+import { REFERENCE_SIZE } from "../../avatar/reference.ts";
+import { FeatureExtractor } from "../audio/feature-extractor.ts";
 import type { SpeechWindow } from "../audio/speech-window.ts";
 import { CoreError } from "../core-error.ts";
 import type { AudioEncoder } from "../model/audio-encoder.ts";
 import type { ReferenceCrops } from "../model/reference-crops.ts";
-import { type Unet, VISUAL_TENSOR_SIZE } from "../model/unet.ts";
-import { fillVisualTensor, pasteOutput } from "../model/visual-tensor.ts";
+import type { Unet } from "../model/unet.ts";
+import { PIXEL_BYTES, pastePixels } from "../model/visual-tensor.ts";
 import type { BatchTimes, FrameOrder } from "./messages.ts";
+import type { Workbench } from "./workbench.ts";
 
-/** What one worker thread reuses for every frame of every model. */
-export class Workbench {
-  readonly mel = new MelFrontEnd();
-  readonly resizer = new CubicResizer();
-  readonly visual = new Float32Array(VISUAL_TENSOR_SIZE);
-  readonly audio = new Float32Array(AUDIO_TENSOR_SIZE);
-  readonly reference = new Uint8Array(REFERENCE_BYTES);
-  readonly now: () => number = () => performance.now();
+/** One window of speech that is being turned into mouths. */
+export interface OpenSpeech {
+  /** The model's name on this worker. */
+  readonly model: string;
+  readonly features: FeatureExtractor;
+}
+
+/** One frame of a batch. */
+export interface BatchFrame {
+  readonly features: FeatureExtractor;
+  readonly order: FrameOrder;
 }
 
 /** A model in the memory of a worker thread, with what it needs to speak. */
@@ -35,61 +33,57 @@ export class LoadedModel {
     this.#speech = speech;
   }
 
-  openSpeech(window: SpeechWindow, bench: Workbench): SpeechRun {
-    if (!this.#speech) {
-      throw new CoreError(
-        "failed_precondition",
-        "this model has no avatar, so there are no background frames: use InferBatch, or import the avatar",
-      );
+  /** @throws CoreError `failed_precondition` for a bare model */
+  openSpeech(window: SpeechWindow, bench: Workbench): FeatureExtractor {
+    const { encoder } = this.#speaking();
+    const encode = (mel: Float32Array) => encoder.run(mel);
+    return new FeatureExtractor(window, bench.mel, encode, bench.now);
+  }
+
+  /**
+   * Makes frames in one run of the U-Net.
+   * @param frames at most as many as the workbench has room for
+   * @param onRegion the fitted region of each: 8-bit RGB [region.height, region.width, 3]; scratch space
+   */
+  async run(
+    frames: readonly BatchFrame[],
+    bench: Workbench,
+    times: BatchTimes,
+    onRegion: (frame: number, pixels: Uint8Array) => Promise<void>,
+  ): Promise<void> {
+    const { crops } = this.#speaking();
+    const { now, resizer } = bench;
+    const n = frames.length;
+    for (const [i, { features, order }] of frames.entries()) {
+      await features.fill(order.frame, bench.audio(i, i + 1), times);
+      const preparing = now();
+      crops.read(order.backgroundIndex, bench.crops(i, i + 1));
+      times.prepareMs += now() - preparing;
     }
-    return new SpeechRun(this.unet, this.#speech.encoder, this.#speech.crops, window, bench);
+    const running = now();
+    const output = await this.unet.runCrops(bench.crops(0, n), bench.audio(0, n), n);
+    times.unetMs += now() - running;
+    for (const [i, { order }] of frames.entries()) {
+      const fitting = now();
+      const crop = bench.crops(i, i + 1);
+      pastePixels(output.subarray(i * PIXEL_BYTES, (i + 1) * PIXEL_BYTES), crop);
+      const image = { width: REFERENCE_SIZE, height: REFERENCE_SIZE, data: crop };
+      const { data } = resizer.resize(image, order.region.width, order.region.height);
+      times.fitMs += now() - fitting;
+      await onRegion(i, data);
+    }
   }
 
   async release(): Promise<void> {
     this.#speech?.crops.close();
     await this.unet.release();
   }
-}
 
-/** One window of speech being turned into mouths. */
-export class SpeechRun {
-  /** Set when nobody waits for the frames any more. */
-  closed = false;
-  readonly #unet: Unet;
-  readonly #crops: ReferenceCrops;
-  readonly #features: FeatureExtractor;
-  readonly #bench: Workbench;
-
-  constructor(
-    unet: Unet,
-    encoder: AudioEncoder,
-    crops: ReferenceCrops,
-    window: SpeechWindow,
-    bench: Workbench,
-  ) {
-    this.#unet = unet;
-    this.#crops = crops;
-    this.#bench = bench;
-    const encode = (mel: Float32Array) => encoder.run(mel);
-    this.#features = new FeatureExtractor(window, bench.mel, encode, bench.now);
-  }
-
-  /** @returns the fitted region: 8-bit RGB [region.height, region.width, 3] */
-  async frame(order: FrameOrder, times: BatchTimes & FeatureTimes): Promise<Uint8Array> {
-    const { visual, audio, reference, resizer, now } = this.#bench;
-    await this.#features.fill(order.frame, audio, times);
-    const preparing = now();
-    this.#crops.read(order.backgroundIndex, reference);
-    fillVisualTensor(reference, visual);
-    const running = now();
-    const output = await this.#unet.run(visual, audio, 1);
-    const fitting = now();
-    pasteOutput(output, reference);
-    const crop = { width: REFERENCE_SIZE, height: REFERENCE_SIZE, data: reference };
-    const fitted = resizer.resize(crop, order.region.width, order.region.height);
-    times.prepareMs += running - preparing;
-    times.unetMs += fitting - running;
-    times.fitMs += now() - fitting;
-    return fitted.data;
+  #speaking(): { encoder: AudioEncoder; crops: ReferenceCrops } {
+    if (this.#speech) return this.#speech;
+    throw new CoreError(
+      "failed_precondition",
+      "this model has no avatar, so there are no background frames: use InferBatch, or import the avatar",
+    );
   }
 }

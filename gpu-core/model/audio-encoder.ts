@@ -28,7 +28,7 @@ export class AudioEncoder {
 
   /** @throws CoreError `failed_precondition` when the file is not such an encoder. */
   static async load(path: string, options: SessionOptions): Promise<AudioEncoder> {
-    const session = await createSession(path, options);
+    const session = await createSession({ path }, options);
     try {
       const encoder = new AudioEncoder(session, path);
       await encoder.run(new Float32Array(MEL_BANDS * ENCODER_ROWS));

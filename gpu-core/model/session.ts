@@ -2,6 +2,10 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { ExecutionProvider } from "../config.ts";
 import { CoreError } from "../core-error.ts";
 
+/** What onnxruntime says when a provider or one of its libraries is not there. */
+const PROVIDER_IS_MISSING =
+  /Failed to load (?:shared )?library|providers_shared|not been built|no available backend|is not supported/i;
+
 /** Where a session runs. */
 export interface SessionOptions {
   /** In order of preference. Without `cpu` among them nothing falls back to the CPU. */
@@ -12,6 +16,14 @@ export interface SessionOptions {
   readonly threads: number;
 }
 
+/** A model to load: a file, or what was made of it. */
+export interface ModelFile {
+  /** Named in errors. */
+  readonly path: string;
+  /** Instead of the file's. */
+  readonly bytes?: Uint8Array;
+}
+
 /** A tensor of a model as its file declares it; null dimensions are not declared. */
 export interface TensorSpec {
   readonly label: string;
@@ -20,36 +32,42 @@ export interface TensorSpec {
 }
 
 /**
- * Loads an ONNX file.
+ * Loads a model.
  * @throws CoreError `failed_precondition` when it is damaged or does not fit the device.
  */
 export async function createSession(
-  path: string,
+  { path, bytes }: ModelFile,
   options: SessionOptions,
 ): Promise<InferenceSession> {
   const { providers, deviceId } = options;
-  try {
-    return await InferenceSession.create(path, {
-      executionProviders: providers.map((name) => (name === "cpu" ? name : { name, deviceId })),
-      intraOpNumThreads: options.threads,
-      interOpNumThreads: 1,
-      executionMode: "sequential",
-      graphOptimizationLevel: "all",
-      logSeverityLevel: 3,
-      extra: {
-        session: {
-          // Threads that spin while they wait would take the cores of the other workers.
-          intra_op: { allow_spinning: "0" },
-          // A GPU device never runs a model on the CPU unnoticed.
-          ...(!providers.includes("cpu") && { disable_cpu_ep_fallback: "1" }),
-        },
+  const settings: InferenceSession.SessionOptions = {
+    executionProviders: providers.map((name) => (name === "cpu" ? name : { name, deviceId })),
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 3,
+    extra: {
+      session: {
+        // Threads that spin while they wait would take the cores of the other workers.
+        intra_op: { allow_spinning: "0" },
+        // A GPU device never runs a model on the CPU unnoticed.
+        ...(!providers.includes("cpu") && { disable_cpu_ep_fallback: "1" }),
       },
-    });
+    },
+  };
+  try {
+    return bytes
+      ? await InferenceSession.create(bytes, settings)
+      : await InferenceSession.create(path, settings);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
+    const advice = PROVIDER_IS_MISSING.test(why)
+      ? `the execution provider ${providers[0]} is not installed (npm install with ONNXRUNTIME_NODE_INSTALL=cuda12 brings CUDA), or gpus.execution_providers names another one than this machine has`
+      : "export the model again";
     throw new CoreError(
       "failed_precondition",
-      `onnxruntime cannot load ${path}: ${why.trim()}; export the model again`,
+      `onnxruntime cannot load ${path}: ${why.trim()}; ${advice}`,
       { cause },
     );
   }
@@ -88,6 +106,11 @@ export function floatTensor(data: Float32Array, shape: readonly number[]): Tenso
   return new Tensor("float32", data, shape);
 }
 
+/** A uint8 tensor over `data`, which is not copied. */
+export function byteTensor(data: Uint8Array, shape: readonly number[]): Tensor {
+  return new Tensor("uint8", data, shape);
+}
+
 /**
  * The float32 output of a run, checked: onnxruntime passes on what the model
  * makes, and symbolic dimensions are only known now.
@@ -104,6 +127,22 @@ export function floatOutput(
   throw new CoreError(
     "failed_precondition",
     `${path}: output ${name} is ${seen}, expected ${length} float32 values`,
+  );
+}
+
+/** The uint8 output of a run, checked as `floatOutput` does. */
+export function byteOutput(
+  outputs: InferenceSession.OnnxValueMapType,
+  name: string,
+  length: number,
+  path: string,
+): Uint8Array {
+  const output = outputs[name];
+  if (output?.data instanceof Uint8Array && output.data.length === length) return output.data;
+  const seen = output ? `${output.type} [${output.dims.join(",")}]` : "nothing";
+  throw new CoreError(
+    "failed_precondition",
+    `${path}: output ${name} is ${seen}, expected ${length} bytes`,
   );
 }
 

@@ -1,60 +1,84 @@
-import type { InferenceSession } from "onnxruntime-node";
-import { AUDIO_TENSOR_SIZE } from "../audio/feature-extractor.ts";
-import {
-  checkTensorCount,
-  createSession,
-  findTensor,
-  floatOutput,
-  floatTensor,
-  type SessionOptions,
-} from "./session.ts";
+import { readFile } from "node:fs/promises";
+import { toHalfPrecision } from "../../avatar/onnx/half-precision.ts";
+import { wrapUnet } from "../../avatar/onnx/wrap-unet.ts";
+import { REFERENCE_BYTES } from "../../avatar/reference.ts";
+import type { Precision } from "../config.ts";
+import { CoreError } from "../core-error.ts";
+import { CropUnet } from "./crop-unet.ts";
+import { FloatUnet, OUTPUT_TENSOR_SIZE, VISUAL_TENSOR_SIZE } from "./float-unet.ts";
+import type { ModelFile, SessionOptions } from "./session.ts";
+import { fillVisualTensor, outputPixels, PIXEL_BYTES } from "./visual-tensor.ts";
 
-/** Side of the model's picture in pixels. */
-export const MODEL_SIZE = 320;
-const PLANE = MODEL_SIZE * MODEL_SIZE;
-/** Floats of the visual input of one frame: [6,320,320]. */
-export const VISUAL_TENSOR_SIZE = 6 * PLANE;
-/** Floats of the output of one frame: [3,320,320]. */
-export const OUTPUT_TENSOR_SIZE = 3 * PLANE;
+export interface UnetOptions {
+  readonly session: SessionOptions;
+  readonly precision: Precision;
+  /** Every size up to it is warmed up. */
+  readonly maxBatchSize: number;
+  /** Whether it will run on reference crops; otherwise on tensors only. */
+  readonly hasCrops: boolean;
+}
 
-/** The lip-sync U-Net of one avatar, loaded. */
+/**
+ * The lip-sync U-Net of one avatar, loaded: on crops in its wrapped form, on
+ * tensors as it was exported. The second session is made when it is first
+ * needed, because hardly any avatar needs both.
+ */
 export class Unet {
-  readonly #session: InferenceSession;
-  readonly #visual: string;
-  readonly #audio: string;
-  readonly #output: string;
   readonly #path: string;
-  /** Frames per run: 1 if the export fixed the batch dimension, else any number. */
-  readonly #fixedBatch: boolean;
+  readonly #options: UnetOptions;
+  readonly #crops: CropUnet | null;
+  #floats: FloatUnet | null;
 
-  private constructor(session: InferenceSession, path: string) {
-    this.#session = session;
+  private constructor(
+    path: string,
+    options: UnetOptions,
+    crops: CropUnet | null,
+    floats: FloatUnet | null,
+  ) {
     this.#path = path;
-    const { inputMetadata, outputMetadata } = session;
-    this.#fixedBatch = inputMetadata.some((value) => value.isTensor && value.shape[0] === 1);
-    checkTensorCount(session, 2, path);
-    const side = [MODEL_SIZE, MODEL_SIZE];
-    this.#visual = findTensor(inputMetadata, { label: "visual input", shape: [6, ...side] }, path);
-    this.#audio = findTensor(
-      inputMetadata.filter((value) => value.name !== this.#visual),
-      { label: "audio input", shape: [32, 16, 16] },
-      path,
-    );
-    this.#output = findTensor(outputMetadata, { label: "output", shape: [3, ...side] }, path);
+    this.#options = options;
+    this.#crops = crops;
+    this.#floats = floats;
   }
 
-  /** @throws CoreError `failed_precondition` when the file is not such a U-Net. */
-  static async load(path: string, options: SessionOptions): Promise<Unet> {
-    const session = await createSession(path, options);
-    try {
-      const unet = new Unet(session, path);
-      // The first run allocates and may compile: it belongs to the load.
-      await unet.run(new Float32Array(VISUAL_TENSOR_SIZE), new Float32Array(AUDIO_TENSOR_SIZE), 1);
-      return unet;
-    } catch (error) {
-      await session.release();
-      throw error;
+  /** @throws CoreError `failed_precondition` when the file is not such a U-Net */
+  static async load(path: string, options: UnetOptions): Promise<Unet> {
+    const { session, maxBatchSize, hasCrops } = options;
+    const wrapped = hasCrops ? await readWrapped(path, options.precision) : null;
+    if (wrapped) {
+      return new Unet(path, options, await CropUnet.load(wrapped, session, maxBatchSize), null);
     }
+    return new Unet(path, options, null, await loadFloats(path, options));
+  }
+
+  /** Whether `runTensors` will have to load a second session. */
+  get lacksFloats(): boolean {
+    return this.#floats === null;
+  }
+
+  /**
+   * @param crops uint8 [n,328,328,3] RGB: reference crops
+   * @param audio float32 [n,32,16,16]
+   * @returns uint8 [n,320,320,3] RGB
+   */
+  async runCrops(crops: Uint8Array, audio: Float32Array, n: number): Promise<Uint8Array> {
+    if (this.#crops) return this.#crops.run(crops, audio, n);
+    const visual = new Float32Array(n * VISUAL_TENSOR_SIZE);
+    for (let i = 0; i < n; i++) {
+      fillVisualTensor(
+        crops.subarray(i * REFERENCE_BYTES, (i + 1) * REFERENCE_BYTES),
+        visual.subarray(i * VISUAL_TENSOR_SIZE, (i + 1) * VISUAL_TENSOR_SIZE),
+      );
+    }
+    const floats = await this.runTensors(visual, audio, n);
+    const pixels = new Uint8Array(n * PIXEL_BYTES);
+    for (let i = 0; i < n; i++) {
+      outputPixels(
+        floats.subarray(i * OUTPUT_TENSOR_SIZE, (i + 1) * OUTPUT_TENSOR_SIZE),
+        pixels.subarray(i * PIXEL_BYTES, (i + 1) * PIXEL_BYTES),
+      );
+    }
+    return pixels;
   }
 
   /**
@@ -62,29 +86,40 @@ export class Unet {
    * @param audio float32 [n,32,16,16]
    * @returns float32 [n,3,320,320] BGR 0..1
    */
-  async run(visual: Float32Array, audio: Float32Array, n: number): Promise<Float32Array> {
-    if (n > 1 && this.#fixedBatch) return this.#runOneByOne(visual, audio, n);
-    const outputs = await this.#session.run({
-      [this.#visual]: floatTensor(visual, [n, 6, MODEL_SIZE, MODEL_SIZE]),
-      [this.#audio]: floatTensor(audio, [n, 32, 16, 16]),
-    });
-    return floatOutput(outputs, this.#output, n * OUTPUT_TENSOR_SIZE, this.#path);
-  }
-
-  async #runOneByOne(visual: Float32Array, audio: Float32Array, n: number): Promise<Float32Array> {
-    const outputs = new Float32Array(n * OUTPUT_TENSOR_SIZE);
-    for (let i = 0; i < n; i++) {
-      const output = await this.run(
-        visual.subarray(i * VISUAL_TENSOR_SIZE, (i + 1) * VISUAL_TENSOR_SIZE),
-        audio.subarray(i * AUDIO_TENSOR_SIZE, (i + 1) * AUDIO_TENSOR_SIZE),
-        1,
-      );
-      outputs.set(output, i * OUTPUT_TENSOR_SIZE);
-    }
-    return outputs;
+  async runTensors(visual: Float32Array, audio: Float32Array, n: number): Promise<Float32Array> {
+    this.#floats ??= await loadFloats(this.#path, this.#options);
+    return this.#floats.run(visual, audio, n);
   }
 
   async release(): Promise<void> {
-    await this.#session.release();
+    await this.#crops?.release();
+    await this.#floats?.release();
+  }
+}
+
+async function loadFloats(path: string, options: UnetOptions): Promise<FloatUnet> {
+  const file = options.precision === "fp16" ? await readHalf(path) : { path };
+  return FloatUnet.load(file, options.session, options.maxBatchSize);
+}
+
+/** Null when the graph cannot be wrapped. */
+async function readWrapped(path: string, precision: Precision): Promise<ModelFile | null> {
+  const { bytes } = precision === "fp16" ? await readHalf(path) : await readModelFile(path);
+  const { model } = wrapUnet(bytes, path);
+  return model && { path, bytes: model };
+}
+
+async function readHalf(path: string): Promise<{ path: string; bytes: Uint8Array }> {
+  const { bytes } = await readModelFile(path);
+  return { path, bytes: toHalfPrecision(bytes, path) };
+}
+
+async function readModelFile(path: string): Promise<{ path: string; bytes: Uint8Array }> {
+  try {
+    return { path, bytes: await readFile(path) };
+  } catch (cause) {
+    throw new CoreError("failed_precondition", `cannot read ${path}: publish the model again`, {
+      cause,
+    });
   }
 }

@@ -1,7 +1,10 @@
 import { REFERENCE_SIZE } from "../../avatar/reference.ts";
-import { MODEL_SIZE } from "./unet.ts";
 
+/** Side of the model's picture in pixels. */
+export const MODEL_SIZE = 320;
 const PLANE = MODEL_SIZE * MODEL_SIZE;
+/** Bytes of the model's picture: 8-bit RGB. */
+export const PIXEL_BYTES = 3 * PLANE;
 /** Pixels of the reference crop outside the model's picture, on each side. */
 export const REFERENCE_MARGIN = (REFERENCE_SIZE - MODEL_SIZE) / 2;
 /** The masked rectangle, first and last pixel, as SyncTalk_2D draws it. */
@@ -35,19 +38,28 @@ export function fillVisualTensor(reference: Uint8Array, tensor: Float32Array): v
 }
 
 /**
- * Writes the U-Net's output into a reference crop: x 255, truncated.
+ * The U-Net's output as pixels: x 255, truncated.
  * @param output float32 [3,320,320] BGR 0..1
- * @param reference 8-bit RGB [328,328,3]; its margin stays
+ * @param pixels 8-bit RGB [320,320,3]
  */
-export function pasteOutput(output: Float32Array, reference: Uint8Array): void {
-  for (let row = 0; row < MODEL_SIZE; row++) {
-    let to = 3 * ((row + REFERENCE_MARGIN) * REFERENCE_SIZE + REFERENCE_MARGIN);
-    let from = row * MODEL_SIZE;
-    for (const end = from + MODEL_SIZE; from < end; from++, to += 3) {
-      reference[to + 2] = toByte(output[from]!);
-      reference[to + 1] = toByte(output[from + PLANE]!);
-      reference[to] = toByte(output[from + 2 * PLANE]!);
-    }
+export function outputPixels(output: Float32Array, pixels: Uint8Array): void {
+  for (let from = 0, to = 0; from < PLANE; from++, to += 3) {
+    pixels[to + 2] = toByte(output[from]!);
+    pixels[to + 1] = toByte(output[from + PLANE]!);
+    pixels[to] = toByte(output[from + 2 * PLANE]!);
+  }
+}
+
+/**
+ * Writes the model's picture into a reference crop, whose margin stays.
+ * @param pixels 8-bit RGB [320,320,3]
+ * @param reference 8-bit RGB [328,328,3]
+ */
+export function pastePixels(pixels: Uint8Array, reference: Uint8Array): void {
+  const row = 3 * MODEL_SIZE;
+  for (let y = 0; y < MODEL_SIZE; y++) {
+    const to = 3 * ((y + REFERENCE_MARGIN) * REFERENCE_SIZE + REFERENCE_MARGIN);
+    reference.set(pixels.subarray(y * row, (y + 1) * row), to);
   }
 }
 

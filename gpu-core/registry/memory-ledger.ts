@@ -10,6 +10,8 @@ export interface Reservation {
   readonly memory: ModelMemory;
   /** Replaces the guess by what was measured. */
   settle(memory: ModelMemory): void;
+  /** Adds what it took later. */
+  grow(memory: ModelMemory): void;
   release(): void;
 }
 
@@ -50,6 +52,14 @@ export class MemoryLedger {
         memory = measured;
         this.#add(device, memory, 1);
         this.#remember(kind, measured);
+      },
+      grow: ({ hostBytes, deviceBytes }) => {
+        if (isReleased) return;
+        this.#add(device, { hostBytes, deviceBytes }, 1);
+        memory = {
+          hostBytes: memory.hostBytes + hostBytes,
+          deviceBytes: memory.deviceBytes + deviceBytes,
+        };
       },
       release: () => {
         if (isReleased) return;

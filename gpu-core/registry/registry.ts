@@ -406,6 +406,10 @@ export class Registry {
       isRetired: false,
       isLost: false,
     };
+    replica.queue.onGrowth = (growth) => {
+      memory.grow(growth);
+      this.#admission.trim(scheduler);
+    };
     entry.replicas.push(replica);
     entry.failure = null;
     entry.scaledMs = this.#clock.now();

@@ -1,6 +1,6 @@
 import { CoreError } from "../core-error.ts";
 import type { InferenceWorker } from "../engine/inference-worker.ts";
-import type { BatchTimes, FrameOrder } from "../engine/messages.ts";
+import type { BatchTimes, FrameOrder, ModelMemory } from "../engine/messages.ts";
 import type { ModelFlow } from "./model-queue.ts";
 import { SpeechWork } from "./speech-work.ts";
 import type { TensorChunk, TensorWork } from "./tensor-work.ts";
@@ -26,6 +26,8 @@ export interface BatchResult {
   /** Time of the worker in milliseconds. */
   readonly busyMs: number;
   readonly queueMs: number;
+  /** The model's memory grew by so much. */
+  readonly growth?: ModelMemory;
 }
 
 /**
@@ -68,10 +70,10 @@ export async function runBatch(
   if (batch.kind === "speech") return runSpeech(batch.items, worker, model, finish);
   const { work, chunk } = batch;
   try {
-    const { outputs, times } = await worker.runTensors(model, chunk.count, chunk.tensors);
+    const { outputs, times, growth } = await worker.runTensors(model, chunk.count, chunk.tensors);
     const result = finish(times);
     work.deliver(chunk, outputs, times.unetMs, result.queueMs);
-    return result;
+    return growth ? { ...result, growth } : result;
   } catch (error) {
     work.fail(asError(error));
     return null;

@@ -1,3 +1,4 @@
+import type { ModelMemory } from "../engine/messages.ts";
 import { DecayingRate } from "./decaying-rate.ts";
 import type { Flow } from "./fair-queue.ts";
 import type { SpeechWork } from "./speech-work.ts";
@@ -63,6 +64,8 @@ export class ModelQueue {
   frameMs: number | null = null;
   /** Average wait for the worker in milliseconds. */
   waitMs = 0;
+  /** Called when the model's memory grew. */
+  onGrowth: (growth: ModelMemory) => void = () => {};
   readonly #onReady: (flow: ModelFlow) => void;
 
   constructor(

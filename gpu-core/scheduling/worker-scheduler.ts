@@ -180,6 +180,7 @@ export class WorkerScheduler {
     queue.observe({ frames, busyMs, waitMs: queueMs, nowMs: clock.now() });
     this.#frameMs += SMOOTHING * (busyMs / frames - this.#frameMs);
     this.#busy.add(busyMs, clock.now());
+    if (result.growth) queue.onGrowth(result.growth);
     onBatch({ worker: this.worker, priority, frames, queueMs, times });
   }
 }
