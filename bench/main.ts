@@ -1,6 +1,8 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { benchCapacity } from "./capacity/main.ts";
 import { benchFaults } from "./core/faults.ts";
 import { benchCore } from "./core/overhead.ts";
 import { benchTenants } from "./core/tenants.ts";
@@ -8,10 +10,13 @@ import { benchZipf } from "./core/zipf.ts";
 import { benchLru } from "./lru.ts";
 import { benchPath } from "./path.ts";
 import { plotFrameCost } from "./plot.ts";
-import type { Rows } from "./rows.ts";
+import type { Rows, Tables } from "./rows.ts";
 import { benchJpeg, benchPng } from "./splice.ts";
 
-const TOPICS: Readonly<Record<string, () => Promise<Rows>>> = {
+/** @param plot where pictures go; null for none */
+type Topic = (plot: string | null) => Promise<Rows | Tables>;
+
+const TOPICS: Readonly<Record<string, Topic>> = {
   path: benchPath,
   png: benchPng,
   jpeg: benchJpeg,
@@ -20,6 +25,7 @@ const TOPICS: Readonly<Record<string, () => Promise<Rows>>> = {
   tenants: benchTenants,
   zipf: benchZipf,
   faults: benchFaults,
+  capacity: benchCapacity,
 };
 
 const { values, positionals } = parseArgs({
@@ -36,14 +42,23 @@ const machine = { node: process.version, cpu: cpus()[0]?.model ?? "unknown", cor
 console.log(`Node ${machine.node}, ${machine.cores} x ${machine.cpu}`);
 const results: Record<string, Rows> = {};
 for (const topic of topics) {
-  const rows = await TOPICS[topic]!();
-  console.log(`\n${topic}`);
-  console.table(rows);
-  results[topic] = rows;
+  const found = await TOPICS[topic]!(values.plot ?? null);
+  const tables: Tables = isRows(found) ? { [topic]: found } : found;
+  for (const [name, rows] of Object.entries(tables)) {
+    console.log(`\n${name}`);
+    console.table(rows);
+    results[name] = rows;
+  }
 }
 if (values.json !== undefined) {
   await writeFile(values.json, `${JSON.stringify({ machine, results }, null, 2)}\n`);
 }
-if (values.plot !== undefined) {
-  await writeFile(values.plot, plotFrameCost(results, `${machine.cpu}, Node ${machine.node}`));
+if (values.plot !== undefined && "png" in results) {
+  await mkdir(values.plot, { recursive: true });
+  const picture = plotFrameCost(results, `${machine.cpu}, Node ${machine.node}`);
+  await writeFile(join(values.plot, "frame-cost.svg"), picture);
+}
+
+function isRows(found: Rows | Tables): found is Rows {
+  return Array.isArray(found);
 }

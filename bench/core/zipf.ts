@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { silentLogger } from "../../avatar/logger.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
-import { LeastFrequentlyUsed } from "../../gpu-core/registry/eviction.ts";
 import { SeededRandom } from "../../test/fuzz/random.ts";
 import { connectCaller } from "../../test/support/core-caller.ts";
 import { manyIds, writeManyAvatars } from "../../test/support/many-avatars.ts";
+import { belady, replay, type Use } from "../capacity/replay.ts";
+import { zipf } from "../capacity/zipf.ts";
 import { median, round } from "../compare.ts";
 import type { Rows } from "../rows.ts";
 import { residentBytes } from "./process-memory.ts";
@@ -19,11 +20,6 @@ const SEED = 11;
 const MINUTES = Number(process.env.ZIPF_MINUTES ?? 5);
 const FRAMES = 8;
 const SAMPLE_EVERY_MS = 2000;
-
-interface Use {
-  readonly id: string;
-  readonly atMs: number;
-}
 
 /**
  * 1,200 avatars, room for 100 and Zipf traffic against a real core: errors,
@@ -80,7 +76,7 @@ async function measure(policy: "lru" | "lfu") {
       .entries()
       .reduce((sum, [, stats]) => sum + stats.loads, 0);
     const hits = (misses: number) => 1 - misses / trace.length;
-    const replayed = replay(trace, policy);
+    const replayed = replay(trace, ROOM, policy);
     const sorted = waits.toSorted((a, b) => a - b);
     return {
       policy,
@@ -89,7 +85,7 @@ async function measure(policy: "lru" | "lfu") {
       "hit rate": round(hits(loads)),
       "replay, same policy": round(hits(replayed)),
       "of replay": round(hits(loads) / hits(replayed)),
-      Belady: round(hits(belady(trace.map(({ id }) => id)))),
+      Belady: round(hits(belady(trace, ROOM))),
       evictions: loads - ROOM,
       "first frame p50 ms": round(median(sorted), 1),
       "p99 ms": round(sorted[Math.floor(sorted.length * 0.99)] ?? 0, 1),
@@ -108,68 +104,4 @@ function megabytesAt(memory: readonly { atMs: number; bytes: number }[], atMs: n
   const window = MINUTES * 6000;
   const near = memory.filter((sample) => sample.atMs <= atMs && sample.atMs > atMs - window);
   return near.length === 0 ? 0 : Math.round(median(near.map(({ bytes }) => bytes)) / 1024 ** 2);
-}
-
-/** Draws the n-th id with a probability of 1/n. */
-export function zipf(ids: readonly string[], random: SeededRandom): () => string {
-  const sums: number[] = [];
-  let sum = 0;
-  for (let n = 1; n <= ids.length; n++) {
-    sum += 1 / n;
-    sums.push(sum);
-  }
-  return () => {
-    const at = random.unit() * sum;
-    let [low, high] = [0, ids.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (sums[middle]! < at) low = middle + 1;
-      else high = middle;
-    }
-    return ids[low]!;
-  };
-}
-
-/** A plain cache of ROOM models: nothing is ever in use, loads take no time. @returns misses */
-function replay(trace: readonly Use[], policy: "lru" | "lfu"): number {
-  const frequency = new LeastFrequentlyUsed(30 * 60_000);
-  const cached = new Map<string, number>();
-  let misses = 0;
-  for (const [n, { id, atMs }] of trace.entries()) {
-    frequency.used(id, atMs);
-    if (!cached.has(id)) {
-      misses++;
-      if (cached.size === ROOM) {
-        const rank = (other: string) =>
-          policy === "lru" ? cached.get(other)! : frequency.rank(other);
-        const lowest = [...cached.keys()].reduce((a, b) => (rank(b) < rank(a) ? b : a));
-        cached.delete(lowest);
-      }
-    }
-    cached.set(id, n);
-  }
-  return misses;
-}
-
-/** Evicts what is needed last, and does not keep what is needed later than all that is there. @returns misses */
-function belady(trace: readonly string[]): number {
-  const nextUse = new Array<number>(trace.length);
-  const seen = new Map<string, number>();
-  for (let n = trace.length - 1; n >= 0; n--) {
-    nextUse[n] = seen.get(trace[n]!) ?? Number.POSITIVE_INFINITY;
-    seen.set(trace[n]!, n);
-  }
-  const cached = new Map<string, number>();
-  let misses = 0;
-  for (const [n, id] of trace.entries()) {
-    if (!cached.has(id)) {
-      misses++;
-      if (cached.size === ROOM) {
-        const [last] = [...cached].reduce((a, b) => (b[1] > a[1] ? b : a));
-        cached.delete(last);
-      }
-    }
-    cached.set(id, nextUse[n]!);
-  }
-  return misses;
 }

@@ -81,6 +81,12 @@ export class Admission {
     return { scheduler, memory: this.ledger.reserve(index, request.kind, expected) };
   }
 
+  /** Whether a device has free memory for another model of the usual size. */
+  hasRoom(scheduler: WorkerScheduler): boolean {
+    const usual = this.ledger.usual;
+    return this.#fitsDevice(scheduler, usual) && this.#fitsHost(usual);
+  }
+
   /** After a load took more than expected: brings device and host back below their budgets, as far as idle models allow. */
   trim(scheduler: WorkerScheduler): void {
     const nothing = { hostBytes: 0, deviceBytes: 0 };
@@ -100,6 +106,7 @@ export class Admission {
   #makeGeneralRoom(newModels: number, expected: ModelMemory): void {
     const limit = this.#config.capacity.max_models;
     while (this.#residents.modelCount() + newModels > limit) {
+      // Spare copies may go first without making the models fewer.
       if (!this.#evictFrom(null, "models")) throw this.#allInUse();
     }
     while (!this.#fitsHost(expected)) if (!this.#evictFrom(null)) throw this.#allInUse();
@@ -161,17 +168,26 @@ export class Admission {
 
   #pickVictim(accepts: (replica: Replica) => boolean): Replica | null {
     const now = this.#now();
-    let lowest: Replica | null = null;
-    let lowestRank = Number.POSITIVE_INFINITY;
-    for (const replica of this.#residents.replicas()) {
+    const replicas = this.#residents.replicas();
+    const copies = new Map<string, number>();
+    for (const { model } of replicas) copies.set(model.id, (copies.get(model.id) ?? 0) + 1);
+    let victim: Replica | null = null;
+    let isVictimSpare = false;
+    for (const replica of replicas) {
       if (replica.leases > 0 || !accepts(replica)) continue;
       if (replica.isUnused && now - replica.createdMs < UNUSED_GRACE_MS) continue;
-      const rank = this.#policy.rank(replica.model.id);
-      if (lowest !== null && rank >= lowestRank) continue;
-      lowest = replica;
-      lowestRank = rank;
+      // A second copy goes before anybody's only one.
+      const isSpare = copies.get(replica.model.id)! > 1;
+      const isLower =
+        victim === null ||
+        (isSpare === isVictimSpare
+          ? this.#policy.rank(replica.model.id) < this.#policy.rank(victim.model.id)
+          : isSpare);
+      if (!isLower) continue;
+      victim = replica;
+      isVictimSpare = isSpare;
     }
-    return lowest;
+    return victim;
   }
 
   #allInUse(): CoreError {

@@ -21,9 +21,15 @@ export class MemoryLedger {
   /** By file size: exports of one network differ in weights and not in what they take. */
   readonly #measured = new Map<string, ModelMemory>();
   #hostBytes = 0;
+  #usual: ModelMemory = { hostBytes: 0, deviceBytes: 0 };
 
   get hostBytes(): number {
     return this.#hostBytes;
+  }
+
+  /** What the last load was measured to take. */
+  get usual(): ModelMemory {
+    return this.#usual;
   }
 
   deviceBytes(device: number): number {
@@ -72,10 +78,11 @@ export class MemoryLedger {
   /** The larger one: a load that reuses freed pages grows the process by nothing. */
   #remember(kind: string, { hostBytes, deviceBytes }: ModelMemory): void {
     const known = this.#measured.get(kind);
-    this.#measured.set(kind, {
+    this.#usual = {
       hostBytes: Math.max(hostBytes, known?.hostBytes ?? 0),
       deviceBytes: Math.max(deviceBytes, known?.deviceBytes ?? 0),
-    });
+    };
+    this.#measured.set(kind, this.#usual);
   }
 
   #add(device: number, { hostBytes, deviceBytes }: ModelMemory, sign: 1 | -1): void {

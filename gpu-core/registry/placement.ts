@@ -47,5 +47,5 @@ function isLess(a: WorkerLoad, b: WorkerLoad): boolean {
 
 function order({ scheduler, models }: WorkerLoad): number[] {
   const step = Math.floor(scheduler.utilisation / UTILISATION_STEP);
-  return [step, models + scheduler.loading, scheduler.requests];
+  return [step, scheduler.loading, models, scheduler.requests];
 }

@@ -224,7 +224,7 @@ test("a hot model gets replicas on other workers and gives them back", async () 
   await clock.advanceBy(30_000);
   assert.ok(inMemory().flat().length >= 3, inMemory().join());
   isHot = false;
-  await clock.advanceBy(200_000);
+  await clock.advanceBy(1_300_000);
   await Promise.all(talkers);
   assert.deepEqual(inMemory().flat(), ["a"]);
   assert.equal(events.evictions.replica, events.loads.ok - 1);

@@ -467,12 +467,9 @@ export class Registry {
   #scale(): void {
     const { config, schedulers, logger, events } = this.#options;
     const max = Math.min(config.capacity.max_replicas, schedulers.length);
-    for (const step of planReplicas(
-      [...this.#entries.values()],
-      schedulers,
-      max,
-      this.#clock.now(),
-    )) {
+    const hasRoom = (scheduler: WorkerScheduler) => this.#admission.hasRoom(scheduler);
+    const entries = [...this.#entries.values()];
+    for (const step of planReplicas(entries, schedulers, max, this.#clock.now(), hasRoom)) {
       const { entry } = step;
       if (step.type === "remove") {
         logger.info("replica removed", { model: entry.id });
@@ -483,7 +480,7 @@ export class Registry {
       }
       entry.isScaling = true;
       entry.scaledMs = this.#clock.now();
-      const except = entry.replicas.map(({ scheduler }) => scheduler);
+      const except = schedulers.filter((scheduler) => scheduler !== step.target);
       const version = entry.replicas[0]?.model.version ?? "";
       this.#loadReplica(entry, version, "batch", except)
         .then(

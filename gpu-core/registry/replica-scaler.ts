@@ -3,20 +3,24 @@ import type { ModelEntry, Replica } from "./replica.ts";
 
 /** A model that takes more of its workers' time than this gets another one. */
 const BUSY_SHARE = 0.7;
-/** Waits beyond it are noticed by people: a frame is 40 ms, and several follow each other. */
-const LONG_WAIT_MS = 60;
-/** A worker that is this idle can take over from one whose models wait. */
-const IDLE_WORKER = 0.5;
+/**
+ * Mean wait for the worker from which another replica helps. Where memory is
+ * free it costs nothing but the load; where others would have to leave for it
+ * people must already notice: a frame is 40 ms, and several follow each other.
+ */
+const LONG_WAIT_MS = { roomy: 8, full: 60 };
+/** The other worker has to be less busy by so much. */
+const WORTHWHILE = 0.15;
 /** With one replica fewer the others would be busy no more than this. */
 const RELAXED_SHARE = 0.4;
-const RELAXED_WAIT_MS = 10;
+const RELAXED_WAIT_MS = 5;
 /** Below it the wait was measured too long ago to mean anything. */
 const HARDLY_USED = 0.03;
-/** Loads cost a second of a worker: no more than one change in this time. */
-const SETTLE_MS = { add: 2000, remove: 30_000 };
+/** Loads cost a second of a worker: no more than one change of a model in this time. */
+const SETTLE_MS = { add: 2000, remove: 300_000 };
 
 export type ScalingStep =
-  | { readonly type: "add"; readonly entry: ModelEntry }
+  | { readonly type: "add"; readonly entry: ModelEntry; readonly target: WorkerScheduler }
   | { readonly type: "remove"; readonly entry: ModelEntry; readonly replica: Replica };
 
 /**
@@ -28,19 +32,27 @@ export function planReplicas(
   schedulers: readonly WorkerScheduler[],
   maxReplicas: number,
   nowMs: number,
+  hasRoom: (scheduler: WorkerScheduler) => boolean,
 ): ScalingStep[] {
   const steps: ScalingStep[] = [];
+  /** Each takes one new replica at a time. */
+  const free = new Set(
+    schedulers.filter(({ worker, loading }) => worker.device.state === "ready" && loading === 0),
+  );
   for (const entry of entries) {
     const { replicas } = entry;
     if (replicas.length === 0 || entry.isScaling || entry.loading) continue;
     const demand = replicas.reduce((sum, { queue }) => sum + queue.busy.perMs(nowMs), 0);
     const waitMs = Math.max(...replicas.map(({ queue }) => queue.waitMs));
     const sinceMs = nowMs - entry.scaledMs;
-    if (replicas.length < maxReplicas && sinceMs >= SETTLE_MS.add) {
-      const isBusy = demand > BUSY_SHARE * replicas.length;
-      const isWaiting = waitMs > LONG_WAIT_MS && demand > HARDLY_USED;
-      if ((isBusy || isWaiting) && hasIdleWorker(replicas, schedulers, isBusy)) {
-        steps.push({ type: "add", entry });
+    if (replicas.length < maxReplicas && sinceMs >= SETTLE_MS.add && demand > HARDLY_USED) {
+      const target = leastBusy([...free].filter((scheduler) => isOther(scheduler, replicas)));
+      const least = Math.min(...replicas.map(({ scheduler }) => scheduler.utilisation));
+      const limitMs = target && hasRoom(target) ? LONG_WAIT_MS.roomy : LONG_WAIT_MS.full;
+      const isNeeded = demand > BUSY_SHARE * replicas.length || waitMs > limitMs;
+      if (target && isNeeded && target.utilisation + WORTHWHILE < least) {
+        free.delete(target);
+        steps.push({ type: "add", entry, target });
         continue;
       }
     }
@@ -53,17 +65,14 @@ export function planReplicas(
   return steps;
 }
 
-function hasIdleWorker(
-  replicas: readonly Replica[],
-  schedulers: readonly WorkerScheduler[],
-  isBusy: boolean,
-): boolean {
-  const limit = isBusy ? BUSY_SHARE : IDLE_WORKER;
-  return schedulers.some(
-    (scheduler) =>
-      scheduler.worker.device.state === "ready" &&
-      scheduler.utilisation < limit &&
-      replicas.every((replica) => replica.scheduler !== scheduler),
+function isOther(scheduler: WorkerScheduler, replicas: readonly Replica[]): boolean {
+  return replicas.every((replica) => replica.scheduler !== scheduler);
+}
+
+function leastBusy(schedulers: readonly WorkerScheduler[]): WorkerScheduler | null {
+  return schedulers.reduce<WorkerScheduler | null>(
+    (least, scheduler) => (least && least.utilisation <= scheduler.utilisation ? least : scheduler),
+    null,
   );
 }
 

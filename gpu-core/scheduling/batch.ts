@@ -8,6 +8,8 @@ import type { TensorChunk, TensorWork } from "./tensor-work.ts";
 interface SpeechFrame {
   readonly work: SpeechWork;
   readonly order: FrameOrder;
+  /** Since when it could have run. */
+  readonly sinceMs: number;
 }
 
 /** What a worker does in one go. */
@@ -25,6 +27,8 @@ export interface BatchResult {
   readonly times: BatchTimes;
   /** Time of the worker in milliseconds. */
   readonly busyMs: number;
+  /** When the worker began with it. */
+  readonly startMs: number;
   readonly queueMs: number;
   /** The model's memory grew by so much. */
   readonly growth?: ModelMemory;
@@ -42,13 +46,18 @@ export function takeBatch(flow: ModelFlow, maxFrames: number): Batch | null {
     const chunk = first.takeChunk(maxFrames);
     return { kind: "tensors", waitingSinceMs, frames: chunk.count, work: first, chunk };
   }
-  const items: SpeechFrame[] = [{ work: first, order: first.takeFrame() }];
+  const items = [speechFrame(first)];
   while (items.length < maxFrames) {
     const work = flow.takeTurn((candidate) => candidate instanceof SpeechWork);
     if (!(work instanceof SpeechWork)) break;
-    items.push({ work, order: work.takeFrame() });
+    items.push(speechFrame(work));
   }
   return { kind: "speech", waitingSinceMs, frames: items.length, items };
+}
+
+function speechFrame(work: SpeechWork): SpeechFrame {
+  const sinceMs = work.waitingSinceMs;
+  return { work, sinceMs, order: work.takeFrame() };
 }
 
 /**
@@ -65,7 +74,8 @@ export async function runBatch(
   const finish = (times: BatchTimes): BatchResult => {
     const busyMs = times.melMs + times.encoderMs + times.prepareMs + times.unetMs + times.fitMs;
     // The worker may have been busy with the batch before.
-    return { times, busyMs, queueMs: Math.max(0, now() - busyMs - batch.waitingSinceMs) };
+    const startMs = now() - busyMs;
+    return { times, busyMs, startMs, queueMs: Math.max(0, startMs - batch.waitingSinceMs) };
   };
   if (batch.kind === "speech") return runSpeech(batch.items, worker, model, finish);
   const { work, chunk } = batch;
@@ -110,9 +120,10 @@ async function runSpeech(
       // Left out because the request ended meanwhile, in which case nobody hears this.
       if (!region) work.fail(new CoreError("internal", "the worker left out frames"));
       else {
-        const workTimes = { ...scale(times, share / opened.length), frames: share };
-        const mouth = { order: opened[at]!.order, pixels: region };
-        work.deliver({ ...mouth, times: { ...workTimes, queueMs: result.queueMs } });
+        const first = opened.find((frame) => frame.work === work)!;
+        const queueMs = Math.max(0, result.startMs - first.sinceMs);
+        const workTimes = { ...scale(times, share / opened.length), frames: share, queueMs };
+        work.deliver({ order: opened[at]!.order, pixels: region, times: workTimes });
       }
     }
     return result;

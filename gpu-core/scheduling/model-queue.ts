@@ -3,7 +3,7 @@ import { DecayingRate } from "./decaying-rate.ts";
 import type { Flow } from "./fair-queue.ts";
 import type { SpeechWork } from "./speech-work.ts";
 import type { TensorWork } from "./tensor-work.ts";
-import { PRIORITIES, type Priority } from "./work.ts";
+import { LEVELS, type Level, type Priority } from "./work.ts";
 
 /** How long use counts as recent: long enough to see through the pauses of a conversation. */
 const RECENT_MS = 10_000;
@@ -12,44 +12,48 @@ const SMOOTHING = 0.2;
 
 export type AnyWork = SpeechWork | TensorWork;
 
-/** The requests of one model with one priority. */
+/** The frames of one model at one level. */
 export class ModelFlow implements Flow {
   readonly queue: ModelQueue;
-  readonly priority: Priority;
+  readonly level: Level;
   deficit = 0;
   list: Flow["list"] = null;
-  /** In turn: who gave a frame goes to the end. */
-  works: AnyWork[] = [];
   readonly #isHeldBack: () => boolean;
 
-  constructor(queue: ModelQueue, priority: Priority, isHeldBack: () => boolean) {
+  constructor(queue: ModelQueue, level: Level, isHeldBack: () => boolean) {
     this.queue = queue;
-    this.priority = priority;
+    this.level = level;
     this.#isHeldBack = isHeldBack;
   }
 
   isReady(): boolean {
-    return !this.#isHeldBack() && this.works.some((work) => work.readyFrames > 0);
+    return this.#works.some((work) => work.readyFrames(this.level) > 0) && !this.#isHeldBack();
   }
 
   get readyFrames(): number {
-    return this.works.reduce((sum, work) => sum + work.readyFrames, 0);
+    return this.#works.reduce((sum, work) => sum + work.readyFrames(this.level), 0);
   }
 
   get oldestWaitMs(): number {
-    return this.works.reduce(
-      (oldest, work) => (work.readyFrames > 0 ? Math.min(oldest, work.waitingSinceMs) : oldest),
+    return this.#works.reduce(
+      (oldest, work) =>
+        work.readyFrames(this.level) > 0 ? Math.min(oldest, work.waitingSinceMs) : oldest,
       Number.POSITIVE_INFINITY,
     );
   }
 
   /** The next work that has a frame; it goes to the end. */
   takeTurn(accepts: (work: AnyWork) => boolean = () => true): AnyWork | null {
-    const at = this.works.findIndex((work) => work.readyFrames > 0 && accepts(work));
-    const [work] = at < 0 ? [] : this.works.splice(at, 1);
+    const works = this.#works;
+    const at = works.findIndex((work) => work.readyFrames(this.level) > 0 && accepts(work));
+    const [work] = at < 0 ? [] : works.splice(at, 1);
     if (!work) return null;
-    this.works.push(work);
+    works.push(work);
     return work;
+  }
+
+  get #works(): AnyWork[] {
+    return this.queue.worksOf(this.level === "offline" ? "batch" : "live");
   }
 }
 
@@ -57,15 +61,17 @@ export class ModelFlow implements Flow {
 export class ModelQueue {
   /** The model's name on the worker. */
   readonly name: string;
-  readonly flows: Readonly<Record<Priority, ModelFlow>>;
+  readonly flows: Readonly<Record<Level, ModelFlow>>;
   /** Milliseconds of worker time per millisecond, lately. */
   readonly busy = new DecayingRate(RECENT_MS);
   /** Average of a frame in milliseconds; null before the first. */
   frameMs: number | null = null;
-  /** Average wait for the worker in milliseconds. */
+  /** Average wait of urgent frames for the worker in milliseconds. */
   waitMs = 0;
   /** Called when the model's memory grew. */
   onGrowth: (growth: ModelMemory) => void = () => {};
+  /** In turn: who gave a frame goes to the end. */
+  readonly #works: Record<Priority, AnyWork[]> = { live: [], batch: [] };
   readonly #onReady: (flow: ModelFlow) => void;
 
   constructor(
@@ -79,41 +85,55 @@ export class ModelQueue {
   ) {
     this.name = name;
     this.#onReady = hooks.onReady;
-    const flow = (priority: Priority) => {
-      const made: ModelFlow = new ModelFlow(this, priority, () => hooks.isHeldBack(made));
+    const flow = (level: Level) => {
+      const made: ModelFlow = new ModelFlow(this, level, () => hooks.isHeldBack(made));
       return made;
     };
-    this.flows = { live: flow("live"), batch: flow("batch") };
+    this.flows = { urgent: flow("urgent"), ahead: flow("ahead"), offline: flow("offline") };
   }
 
-  get works(): AnyWork[] {
-    return PRIORITIES.flatMap((priority) => this.flows[priority].works);
+  /** Requests that wait or run. */
+  get requests(): number {
+    return this.#works.live.length + this.#works.batch.length;
+  }
+
+  worksOf(priority: Priority): AnyWork[] {
+    return this.#works[priority];
   }
 
   add(work: AnyWork): void {
-    this.flows[work.limits.priority].works.push(work);
+    this.#works[work.limits.priority].push(work);
     this.poke(work);
   }
 
   /** Call it when `work` may have become able to run. */
   poke(work: AnyWork): void {
-    this.#onReady(this.flows[work.limits.priority]);
+    for (const level of LEVELS) {
+      if (work.readyFrames(level) > 0) this.#onReady(this.flows[level]);
+    }
   }
 
   remove(work: AnyWork): void {
-    const flow = this.flows[work.limits.priority];
-    flow.works = flow.works.filter((other) => other !== work);
+    const works = this.#works[work.limits.priority];
+    const at = works.indexOf(work);
+    if (at >= 0) works.splice(at, 1);
   }
 
   failAll(error: Error): void {
-    for (const work of this.works) work.fail(error);
+    for (const work of [...this.#works.live, ...this.#works.batch]) work.fail(error);
   }
 
   /** What a batch took. */
-  observe(report: { frames: number; busyMs: number; waitMs: number; nowMs: number }): void {
+  observe(report: {
+    level: Level;
+    frames: number;
+    busyMs: number;
+    waitMs: number;
+    nowMs: number;
+  }): void {
     const frameMs = report.busyMs / report.frames;
     this.frameMs = this.frameMs === null ? frameMs : blend(this.frameMs, frameMs);
-    this.waitMs = blend(this.waitMs, report.waitMs);
+    if (report.level === "urgent") this.waitMs = blend(this.waitMs, report.waitMs);
     this.busy.add(report.busyMs, report.nowMs);
   }
 }

@@ -4,10 +4,12 @@ import { CoreError } from "../core-error.ts";
 import type { InferenceWorker } from "../engine/inference-worker.ts";
 import type { BatchTimes, FrameOrder } from "../engine/messages.ts";
 import type { ModelQueue } from "./model-queue.ts";
-import { type Work, type WorkLimits, watchLimits } from "./work.ts";
+import { type Level, type Work, type WorkLimits, watchLimits } from "./work.ts";
 
 /** Regions made ahead of the reader, per request. About 120 KB each. */
 const BUFFER_FRAMES = 12;
+/** Who has fewer than this is about to stand still. */
+const URGENT_FRAMES = 5;
 
 /** A mouth, fitted to its background frame. */
 export interface FittedMouth {
@@ -53,13 +55,15 @@ export class SpeechWork implements Work {
     this.waitingSinceMs = clock.now();
   }
 
-  get readyFrames(): number {
+  readyFrames(level: Level): number {
     if (this.#isClosed || this.#error) return 0;
-    const room = BUFFER_FRAMES - (this.#next - this.#delivered);
+    if ((level === "offline") !== (this.limits.priority === "batch")) return 0;
+    const buffer = level === "urgent" ? URGENT_FRAMES : BUFFER_FRAMES;
+    const room = buffer - (this.#next - this.#delivered);
     return Math.max(0, Math.min(room, this.#orders.length - this.#next));
   }
 
-  /** The next frame to run. Only while `readyFrames` is above 0. */
+  /** The next frame to run. Only while some are ready. */
   takeFrame(): FrameOrder {
     this.waitingSinceMs = this.#clock.now();
     return this.#orders[this.#next++]!;
@@ -113,7 +117,9 @@ export class SpeechWork implements Work {
         const mouth = this.#done.get(frame);
         if (mouth) {
           this.#done.delete(frame);
-          if (this.readyFrames === 0) this.waitingSinceMs = this.#clock.now();
+          const { priority } = this.limits;
+          const level = priority === "batch" ? "offline" : "urgent";
+          if (this.readyFrames(level) === 0) this.waitingSinceMs = this.#clock.now();
           this.#delivered++;
           queue.poke(this);
           yield mouth;

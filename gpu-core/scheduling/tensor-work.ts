@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { CoreError } from "../core-error.ts";
 import type { ModelQueue } from "./model-queue.ts";
-import { type Work, type WorkLimits, watchLimits } from "./work.ts";
+import { type Level, type Work, type WorkLimits, watchLimits } from "./work.ts";
 
 export interface Tensors {
   /** float32 [n,6,320,320] */
@@ -46,11 +46,13 @@ export class TensorWork implements Work {
     this.#result.promise.catch(() => {});
   }
 
-  get readyFrames(): number {
-    return this.#isEnded ? 0 : this.#count - this.#next;
+  readyFrames(level: Level): number {
+    if (this.#isEnded || level === "ahead") return 0;
+    if ((level === "offline") !== (this.limits.priority === "batch")) return 0;
+    return this.#count - this.#next;
   }
 
-  /** Only while `readyFrames` is above 0. */
+  /** Only while some are ready. */
   takeChunk(maxFrames: number): TensorChunk {
     const first = this.#next;
     const count = Math.min(maxFrames, this.#count - first);

@@ -4,7 +4,14 @@ import { CoreError } from "../core-error.ts";
 /** Who waits: a person, or a file. */
 export type Priority = "live" | "batch";
 
-export const PRIORITIES: readonly Priority[] = ["live", "batch"];
+/**
+ * What a frame is to the one who waits: he has hardly any left, it is made
+ * ahead of a person, or it is for a file. A lower level runs when nothing of a
+ * higher one can.
+ */
+export type Level = "urgent" | "ahead" | "offline";
+
+export const LEVELS: readonly Level[] = ["urgent", "ahead", "offline"];
 
 /** What a request allows itself. Times are of the scheduler's clock, in milliseconds. */
 export interface WorkLimits {
@@ -18,8 +25,8 @@ export interface WorkLimits {
 /** A request in a queue: frames, of which some may run now. */
 export interface Work {
   readonly limits: WorkLimits;
-  /** Frames that may run now. */
-  readonly readyFrames: number;
+  /** Frames that may run now at a level. */
+  readyFrames(level: Level): number;
   /** Since when the next frame could have run. */
   readonly waitingSinceMs: number;
   /** Ends it; what is in flight goes on and is thrown away. */

@@ -2,14 +2,22 @@ import type { Clock } from "../clock.ts";
 import type { Precision } from "../config.ts";
 import type { InferenceWorker } from "../engine/inference-worker.ts";
 import type { BatchTimes, ModelFiles, ModelMemory } from "../engine/messages.ts";
-import { runBatch, takeBatch } from "./batch.ts";
+import { type Batch, runBatch, takeBatch } from "./batch.ts";
 import { DecayingRate } from "./decaying-rate.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { type ModelFlow, ModelQueue } from "./model-queue.ts";
-import { PRIORITIES, type Priority } from "./work.ts";
+import { LEVELS, type Level, type Priority } from "./work.ts";
 
-/** One batch runs and one waits, so that the worker never idles between two. */
+/** One batch runs, and the next is there before it ends, so that the worker never idles between two. */
 const BATCHES_IN_FLIGHT = 2;
+/**
+ * So long before its end the next one is sent: no sooner, because what was sent
+ * cannot be overtaken by what is more urgent.
+ */
+const LEAD = { leastMs: 5, share: 0.1 };
+const SHORTEST_WAIT_MS = 0.1;
+/** A batch is no longer than this, unless a single frame is: others wait for its end. */
+const LONGEST_BATCH_MS = 25;
 /** A turn of a model that always waits, in frames of average cost. */
 const QUANTUM_FRAMES = 8;
 /** Before anything was measured. */
@@ -23,7 +31,7 @@ const LOAD_RETRY_MS = 20;
 
 export interface BatchReport {
   readonly worker: InferenceWorker;
-  readonly priority: Priority;
+  readonly level: Level;
   readonly frames: number;
   readonly queueMs: number;
   readonly times: BatchTimes;
@@ -42,13 +50,19 @@ export class WorkerScheduler {
   readonly worker: InferenceWorker;
   readonly #options: SchedulerOptions;
   readonly #queues = new Set<ModelQueue>();
-  readonly #turns: Readonly<Record<Priority, FairQueue<ModelFlow>>> = {
-    live: new FairQueue(),
-    batch: new FairQueue(),
+  readonly #turns: Readonly<Record<Level, FairQueue<ModelFlow>>> = {
+    urgent: new FairQueue(),
+    ahead: new FairQueue(),
+    offline: new FairQueue(),
   };
   readonly #busy = new DecayingRate(RECENT_MS);
   #frameMs = FIRST_GUESS_FRAME_MS;
   #inFlight = 0;
+  /** When the worker is expected to be through with what it has. */
+  #freeAtMs = 0;
+  /** How long before that it gets its next batch. */
+  #leadMs = 0;
+  #cancelWake: () => void = () => {};
   #loading = 0;
   /** Flows that wait for a batch to fill. */
   readonly #held = new Set<ModelFlow>();
@@ -61,7 +75,7 @@ export class WorkerScheduler {
   /** Requests that wait or run. */
   get requests(): number {
     let sum = 0;
-    for (const queue of this.#queues) sum += queue.works.length;
+    for (const queue of this.#queues) sum += queue.requests;
     return sum;
   }
 
@@ -79,7 +93,7 @@ export class WorkerScheduler {
   open(name: string): ModelQueue {
     const queue: ModelQueue = new ModelQueue(name, {
       onReady: (flow) => {
-        this.#turns[flow.priority].activate(flow, this.#quantumMs);
+        this.#turns[flow.level].activate(flow, this.#quantumMs);
         this.#pump();
       },
       isHeldBack: (flow) => this.#isHeldBack(flow),
@@ -91,7 +105,7 @@ export class WorkerScheduler {
   /** Ends a queue that nobody uses. */
   close(queue: ModelQueue): void {
     this.#queues.delete(queue);
-    for (const priority of PRIORITIES) this.#turns[priority].remove(queue.flows[priority]);
+    for (const level of LEVELS) this.#turns[level].remove(queue.flows[level]);
   }
 
   /** The worker is gone: fails what waits and forgets the models. */
@@ -133,7 +147,9 @@ export class WorkerScheduler {
   }
 
   #hasLiveWork(): boolean {
-    for (const queue of this.#queues) if (queue.flows.live.isReady()) return true;
+    for (const { flows } of this.#queues) {
+      if (flows.urgent.isReady() || flows.ahead.isReady()) return true;
+    }
     return false;
   }
 
@@ -146,41 +162,69 @@ export class WorkerScheduler {
     this.#held.add(flow);
     clock.after(dueMs, () => {
       this.#held.delete(flow);
-      this.#turns[flow.priority].activate(flow, this.#quantumMs);
+      this.#turns[flow.level].activate(flow, this.#quantumMs);
       this.#pump();
     });
     return true;
   }
 
   #pump(): void {
+    const { clock, maxBatchSize } = this.#options;
     while (this.#inFlight < BATCHES_IN_FLIGHT) {
-      const flow =
-        this.#turns.live.next(this.#quantumMs) ?? this.#turns.batch.next(this.#quantumMs);
-      const batch = flow && takeBatch(flow, this.#options.maxBatchSize);
+      const waitMs = this.#msUntilNext();
+      if (waitMs > 0) {
+        this.#cancelWake();
+        this.#cancelWake = clock.after(waitMs, () => this.#pump());
+        return;
+      }
+      const flow = this.#nextFlow();
+      if (!flow) return;
+      const frameMs = flow.queue.frameMs ?? this.#frameMs;
+      const frames = Math.max(1, Math.min(maxBatchSize, Math.floor(LONGEST_BATCH_MS / frameMs)));
+      const batch = takeBatch(flow, frames);
       if (!batch) return;
       this.#inFlight++;
-      void this.#run(flow, batch).finally(() => {
-        this.#inFlight--;
+      const expectedMs = batch.frames * frameMs;
+      this.#freeAtMs = Math.max(clock.now(), this.#freeAtMs) + expectedMs;
+      this.#leadMs = Math.max(LEAD.leastMs, LEAD.share * expectedMs);
+      void this.#run(flow, batch, expectedMs).finally(() => {
+        // Estimates err; that nothing is under way is known.
+        if (--this.#inFlight === 0) this.#freeAtMs = clock.now();
         this.#pump();
       });
     }
   }
 
-  async #run(flow: ModelFlow, batch: NonNullable<ReturnType<typeof takeBatch>>): Promise<void> {
+  #nextFlow(): ModelFlow | null {
+    for (const level of LEVELS) {
+      const flow = this.#turns[level].next(this.#quantumMs);
+      if (flow) return flow;
+    }
+    return null;
+  }
+
+  /** Milliseconds until the worker needs its next batch; 0 when it needs it now. */
+  #msUntilNext(): number {
+    if (this.#inFlight === 0) return 0;
+    const waitMs = this.#freeAtMs - this.#leadMs - this.#options.clock.now();
+    // No timer is that fine, and one that comes a rounding error early would be set again for ever.
+    return waitMs < SHORTEST_WAIT_MS ? 0 : waitMs;
+  }
+
+  async #run(flow: ModelFlow, batch: Batch, guessMs: number): Promise<void> {
     const { clock, onBatch } = this.#options;
-    const { queue, priority } = flow;
-    const turns = this.#turns[priority];
-    const guessMs = batch.frames * (queue.frameMs ?? this.#frameMs);
+    const { queue, level } = flow;
+    const turns = this.#turns[level];
     turns.charge(flow, guessMs, this.#quantumMs);
     const result = await runBatch(batch, this.worker, queue.name, () => clock.now());
     if (!result) return;
     const { busyMs, queueMs, times } = result;
     turns.charge(flow, busyMs - guessMs, this.#quantumMs);
     const { frames } = batch;
-    queue.observe({ frames, busyMs, waitMs: queueMs, nowMs: clock.now() });
+    queue.observe({ level, frames, busyMs, waitMs: queueMs, nowMs: clock.now() });
     this.#frameMs += SMOOTHING * (busyMs / frames - this.#frameMs);
     this.#busy.add(busyMs, clock.now());
     if (result.growth) queue.onGrowth(result.growth);
-    onBatch({ worker: this.worker, priority, frames, queueMs, times });
+    onBatch({ worker: this.worker, level, frames, queueMs, times });
   }
 }
