@@ -9,6 +9,8 @@ import { Engine } from "./engine/engine.ts";
 import type { Priority } from "./engine/lane.ts";
 import { type FittedMouth, SpeechJob } from "./engine/speech-job.ts";
 import { OUTPUT_TENSOR_SIZE, VISUAL_TENSOR_SIZE } from "./model/unet.ts";
+import { type CallTrace, noCallTrace } from "./observe/call-trace.ts";
+import { type BatchEnd, type CoreObserver, noObserver } from "./observe/observer.ts";
 import type { ModelSource } from "./registry/model-source.ts";
 import { type ModelLease, Registry } from "./registry/registry.ts";
 
@@ -25,6 +27,7 @@ export interface SpeechRequest {
   readonly firstFrame: number;
   readonly backgroundIndices: readonly number[];
   readonly priority: Priority;
+  readonly trace?: CallTrace;
 }
 
 export interface BatchRequest {
@@ -34,6 +37,7 @@ export interface BatchRequest {
   readonly visual: Uint8Array;
   /** float32 [n,32,16,16] */
   readonly audio: Uint8Array;
+  readonly trace?: CallTrace;
 }
 
 export interface BatchAnswer {
@@ -51,11 +55,18 @@ export class Core {
   readonly registry: Registry;
   readonly startedAtMs: number;
   readonly #logger: Logger;
+  readonly #observer: CoreObserver;
 
-  constructor(config: CoreConfig, source: ModelSource, logger: Logger) {
+  constructor(
+    config: CoreConfig,
+    source: ModelSource,
+    logger: Logger,
+    observer: CoreObserver = noObserver,
+  ) {
     this.config = config;
     this.engine = new Engine(config, logger);
-    this.registry = new Registry(config, this.engine, source, logger);
+    this.registry = new Registry(config, this.engine, source, logger, Date.now, observer);
+    this.#observer = observer;
     this.startedAtMs = Date.now();
     this.#logger = logger;
   }
@@ -94,7 +105,8 @@ export class Core {
       );
     }
     checkSpeechWindow(request.window, request.firstFrame, request.firstFrame + count);
-    const lease = await this.registry.acquire(request.modelId, request.version);
+    const { trace = noCallTrace } = request;
+    const lease = await this.#acquire(request.modelId, request.version, trace);
     const stats = this.registry.stats.of(request.modelId);
     try {
       const orders = this.#frameOrders(request, lease);
@@ -103,6 +115,10 @@ export class Core {
         stats.frames++;
         stats.unetMs += mouth.times?.unetMs ?? 0;
         stats.queueMs += mouth.times?.queueMs ?? 0;
+        if (mouth.times) {
+          const { frames, queueMs, ...times } = mouth.times;
+          this.#batchEnded(lease, request.priority, { frames, queueMs, times }, trace);
+        }
         yield mouth;
       }
       stats.requests++;
@@ -117,12 +133,15 @@ export class Core {
   /** Tensors in, tensors out. */
   async inferBatch(request: BatchRequest, signal: AbortSignal): Promise<BatchAnswer> {
     checkBatch(request);
-    const lease = await this.registry.acquire(request.modelId);
+    const { trace = noCallTrace } = request;
+    const lease = await this.#acquire(request.modelId, "", trace);
     const stats = this.registry.stats.of(request.modelId);
     try {
       const tensors = Buffer.concat([request.visual, request.audio]);
       const job = new BatchJob(lease.lane, lease.name, request.batchSize, tensors);
       const { done, payload } = await job.run(signal);
+      const batch = { frames: request.batchSize, queueMs: job.queueMs, times: done.times ?? null };
+      this.#batchEnded(lease, job.priority, batch, trace);
       stats.requests++;
       stats.frames += request.batchSize;
       stats.unetMs += done.times?.unetMs ?? 0;
@@ -141,6 +160,30 @@ export class Core {
     } finally {
       lease.release();
     }
+  }
+
+  #acquire(id: string, version: string, trace: CallTrace): Promise<ModelLease> {
+    return trace.step(
+      "acquire model",
+      () => this.registry.acquire(id, version),
+      ({ model, isCold }) => ({
+        "mouthpiece.model": model.id,
+        "mouthpiece.version": model.version,
+        "mouthpiece.cold": isCold,
+      }),
+    );
+  }
+
+  #batchEnded(
+    { lane }: ModelLease,
+    priority: Priority,
+    batch: Pick<BatchEnd, "frames" | "queueMs" | "times">,
+    trace: CallTrace,
+  ): void {
+    const { worker } = lane;
+    const end: BatchEnd = { device: lane.device.options.index, worker, priority, ...batch };
+    this.#observer.batchEnded(end);
+    trace.batchEnded(end);
   }
 
   #frameOrders(request: SpeechRequest, { model }: ModelLease) {

@@ -10,7 +10,10 @@ export class BatchJob implements LaneJob {
   readonly #count: number;
   readonly #tensors: Uint8Array;
   readonly #result = Promise.withResolvers<CallResult>();
+  readonly #addedMs = performance.now();
   #started = false;
+  /** Waiting for the worker, once it has started. */
+  queueMs = 0;
 
   /** @param tensors visual [n,6,320,320], then audio [n,32,16,16], float32 */
   constructor(lane: Lane, model: string, count: number, tensors: Uint8Array) {
@@ -23,6 +26,7 @@ export class BatchJob implements LaneJob {
   nextSlice(): (() => Promise<unknown>) | null {
     if (this.#started) return null;
     this.#started = true;
+    this.queueMs = performance.now() - this.#addedMs;
     return () => {
       const command = { type: "batch", model: this.#model, count: this.#count } as const;
       const call = this.#lane.call(command, undefined, this.#tensors);

@@ -44,6 +44,11 @@ export class Lane {
     return this.#jobs.length;
   }
 
+  /** Of those, how many have a slice at the worker. */
+  get running(): number {
+    return Math.min(this.#inFlight, this.#jobs.length);
+  }
+
   /** @throws CoreError `resource_exhausted` when the queue is full */
   add(job: LaneJob): void {
     if (this.#jobs.length >= this.#queueSize) {

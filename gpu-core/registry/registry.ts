@@ -3,6 +3,7 @@ import type { CoreConfig } from "../config.ts";
 import { CoreError, toErrorData } from "../core-error.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Lane } from "../engine/lane.ts";
+import { type CoreObserver, type EvictionReason, noObserver } from "../observe/observer.ts";
 import type { ModelSource, ModelVersion } from "./model-source.ts";
 import { StatsBook } from "./model-stats.ts";
 import { Placer } from "./placement.ts";
@@ -29,6 +30,8 @@ export interface ModelLease {
   readonly model: ModelVersion;
   readonly name: string;
   readonly lane: Lane;
+  /** Whether it had to be loaded for this request. */
+  readonly isCold: boolean;
   release(): void;
 }
 
@@ -56,6 +59,7 @@ export class Registry {
   readonly #source: ModelSource;
   readonly #logger: Logger;
   readonly #now: () => number;
+  readonly #observer: CoreObserver;
   readonly #placer: Placer;
   readonly #residents = new Map<string, Resident>();
   readonly #loading = new Map<string, Promise<Resident>>();
@@ -69,12 +73,14 @@ export class Registry {
     source: ModelSource,
     logger: Logger,
     now: () => number = Date.now,
+    observer: CoreObserver = noObserver,
   ) {
     this.#config = config;
     this.#engine = engine;
     this.#source = source;
     this.#logger = logger;
     this.#now = now;
+    this.#observer = observer;
     this.#placer = new Placer(config.gpus.assignment_strategy);
     for (const device of engine.devices) {
       device.onDown = () => this.#forget((resident) => resident.lane.device === device);
@@ -91,6 +97,12 @@ export class Registry {
     return this.#all().filter((resident) => resident.lane.device.options.index === device).length;
   }
 
+  /** Memory of the models on a device in bytes, as measured when they were loaded. */
+  memoryOn(device: number): number {
+    const on = this.#all().filter((resident) => resident.lane.device.options.index === device);
+    return on.reduce((sum, resident) => sum + resident.memoryBytes, 0);
+  }
+
   /**
    * The model, loaded if need be.
    * @param version the version that the caller needs; empty for the current one
@@ -98,11 +110,13 @@ export class Registry {
    */
   async acquire(id: string, version = ""): Promise<ModelLease> {
     let resident = this.#residents.get(id);
+    let isCold = false;
     // A model that was loaded for us may be evicted before we take it.
     while (!resident || resident.retired || !isVersion(resident, version)) {
+      isCold = true;
       resident = await this.#load(id, version);
     }
-    return this.#lease(resident);
+    return this.#lease(resident, isCold);
   }
 
   /** Brings a model into memory; with `force` a new copy replaces the one that serves. */
@@ -152,7 +166,7 @@ export class Registry {
     };
   }
 
-  #lease(resident: Resident): ModelLease {
+  #lease(resident: Resident, isCold: boolean): ModelLease {
     resident.leases++;
     resident.uses++;
     resident.lastUsedMs = this.#now();
@@ -162,6 +176,7 @@ export class Registry {
       model: resident.model,
       name: resident.name,
       lane: resident.lane,
+      isCold,
       release: () => {
         if (released) return;
         released = true;
@@ -209,7 +224,16 @@ export class Registry {
     const lane = this.#placer.choose(loads, this.#config.models[id]?.preferred_gpu);
     if (!lane) throw new CoreError("unavailable", "no device is up: try again shortly");
     const name = `${id}#${++this.#lastName}`;
-    const { memoryBytes } = await lane.load(name, model.files);
+    const started = this.#now();
+    const ended = (ok: boolean) => {
+      const device = lane.device.options.index;
+      this.#observer.modelLoaded({ device, ms: this.#now() - started, ok });
+    };
+    const { memoryBytes } = await lane.load(name, model.files).catch((error: unknown) => {
+      ended(false);
+      throw error;
+    });
+    ended(true);
     const resident: Resident = {
       model,
       name,
@@ -235,12 +259,13 @@ export class Registry {
   /** @throws CoreError `resource_exhausted` when everything that could leave is in use */
   #makeRoom(models: number): void {
     const { max_models, max_memory_gb } = this.#config.capacity;
-    const isFull = () => {
+    const whatIsFull = (): EvictionReason | null => {
       const all = this.#all();
       const bytes = all.reduce((sum, resident) => sum + resident.memoryBytes, 0);
-      return all.length + models > max_models || bytes >= max_memory_gb * GIGABYTE;
+      if (all.length + models > max_models) return "capacity";
+      return bytes >= max_memory_gb * GIGABYTE ? "memory" : null;
     };
-    while (isFull()) {
+    for (let reason = whatIsFull(); reason; reason = whatIsFull()) {
       const victim = this.#pickVictim();
       if (!victim) {
         throw new CoreError(
@@ -249,6 +274,7 @@ export class Registry {
         );
       }
       this.stats.of(victim.model.id).evictions++;
+      this.#observer.modelEvicted(reason);
       this.#logger.info("model evicted", { model: victim.model.id });
       this.#retire(victim);
     }
@@ -272,6 +298,7 @@ export class Registry {
     for (const resident of this.#all()) {
       if (resident.leases > 0 || this.#now() - resident.lastUsedMs < limitMs) continue;
       this.#logger.info("model idle", { model: resident.model.id });
+      this.#observer.modelEvicted("idle");
       this.#retire(resident);
     }
   }

@@ -17,6 +17,7 @@ import type { ModelStats } from "../registry/model-stats.ts";
 import type { ModelStatus } from "../registry/registry.ts";
 import { deviceInfos } from "./device-infos.ts";
 import { toConnectError } from "./errors.ts";
+import { callTraceKey } from "./observe-calls.ts";
 
 const MODEL_STATES: Record<ModelStatus["state"], ModelState> = {
   unloaded: ModelState.UNLOADED,
@@ -45,7 +46,7 @@ export function createInferenceService(
   };
 
   return {
-    inferBatch: (request, { signal }) =>
+    inferBatch: (request, { signal, values }) =>
       guard(async () => {
         const answer = await core.inferBatch(
           {
@@ -53,6 +54,7 @@ export function createInferenceService(
             batchSize: request.batchSize,
             visual: request.visualFrames,
             audio: request.audioFeatures,
+            trace: values.get(callTraceKey),
           },
           signal,
         );
@@ -65,15 +67,17 @@ export function createInferenceService(
         };
       }),
 
-    async *inferSpeech(request, { signal }) {
+    async *inferSpeech(request, { signal, values }) {
+      const trace = values.get(callTraceKey);
       try {
-        for await (const mouth of core.inferSpeech(toSpeechRequest(request), signal)) {
+        const speech = { ...toSpeechRequest(request), trace };
+        for await (const mouth of core.inferSpeech(speech, signal)) {
           yield toSpeechResponse(mouth);
         }
       } catch (error) {
         // A caller that leaves shows as a failed write, too.
         if (signal.aborted) throw new ConnectError("the caller has gone", Code.Canceled);
-        throw toConnectError(error, logger);
+        throw toConnectError(error, logger.with(trace.logFields));
       }
     },
 
