@@ -83,7 +83,6 @@ function startCallSpan(
 ) {
   if (!trace || !tracing.isOn) return null;
   const attributes = {
-    "rpc.system": "connect_rpc",
     "rpc.service": InferenceService.typeName,
     "rpc.method": InferenceService.method.inferSpeech.name,
     "mouthpiece.avatar": call.avatarId,

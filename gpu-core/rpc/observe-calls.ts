@@ -33,7 +33,6 @@ export function observeCalls(options: ObserveCallsOptions): Interceptor {
           tracing,
           `${service.typeName}/${method.name}`,
           {
-            "rpc.system": "connect_rpc",
             "rpc.service": service.typeName,
             "rpc.method": method.name,
             ...(requestId !== undefined && { "mouthpiece.request_id": requestId }),
