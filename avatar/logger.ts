@@ -13,23 +13,31 @@ export interface Logger {
   with(fields: LogFields): Logger;
 }
 
-const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+/** From most to least that is written. */
+export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** The level of a logger and all that come from it by `with`; it may change at any time. */
+export interface LevelControl {
+  level: LogLevel;
+}
 
 /**
  * A logger that writes one JSON object per line.
+ * @param level fixed, or a control whose level holds at the moment of each line
  * @param write takes a line without its line break
  * @param now Unix time in milliseconds
  */
 export function createJsonLogger(
-  level: LogLevel,
+  level: LogLevel | LevelControl,
   write: (line: string) => void,
   now: () => number = Date.now,
   bound: LogFields = {},
 ): Logger {
+  const control = typeof level === "string" ? { level } : level;
   const log =
     (at: LogLevel) =>
     (message: string, fields: LogFields = {}) => {
-      if (LEVELS.indexOf(at) < LEVELS.indexOf(level)) return;
+      if (LOG_LEVELS.indexOf(at) < LOG_LEVELS.indexOf(control.level)) return;
       const time = new Date(now()).toISOString();
       write(JSON.stringify({ time, level: at, message, ...bound, ...fields }));
     };
@@ -38,7 +46,7 @@ export function createJsonLogger(
     info: log("info"),
     warn: log("warn"),
     error: log("error"),
-    with: (fields) => createJsonLogger(level, write, now, { ...bound, ...fields }),
+    with: (fields) => createJsonLogger(control, write, now, { ...bound, ...fields }),
   };
 }
 

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { SettingsError } from "../avatar/settings.ts";
+import { withTracingEnvironment } from "../avatar/tracing/tracing-environment.ts";
 
 /** A YAML file as read, and the folder that its relative paths start from. */
 export interface ConfigFile {
@@ -25,4 +26,11 @@ export async function readConfigFile(path: string | undefined): Promise<ConfigFi
   const [problem] = document.errors;
   if (problem) throw new SettingsError(`${path}: ${problem.message}`);
   return { value: document.toJS() ?? {}, source: path, folder: resolve(dirname(path)) };
+}
+
+/** A configuration as read, with what the environment says of traces. @throws SettingsError */
+export function withTracing(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const section = "tracing" in value ? value.tracing : undefined;
+  return { ...value, tracing: withTracingEnvironment(section, process.env) };
 }

@@ -1,5 +1,6 @@
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
+import { AdminService } from "../proto/gen/mouthpiece/admin/v1/admin_pb.js";
 import { InferenceService } from "../proto/gen/mouthpiece/inference/v1/inference_pb.js";
 import { CommandError } from "./command-error.ts";
 
@@ -16,6 +17,7 @@ export interface CoreOptions {
 }
 
 export type CoreClient = Client<typeof InferenceService>;
+export type AdminClient = Client<typeof AdminService>;
 
 /**
  * Asks a running core.
@@ -23,7 +25,7 @@ export type CoreClient = Client<typeof InferenceService>;
  */
 export async function askCore<T>(
   options: CoreOptions,
-  question: (core: CoreClient) => Promise<T>,
+  question: (core: CoreClient, admin: AdminClient) => Promise<T>,
   defaultTimeoutS = DEFAULT_TIMEOUT_S,
 ): Promise<T> {
   const baseUrl = checkUrl(options.core);
@@ -35,7 +37,10 @@ export async function askCore<T>(
     defaultTimeoutMs: timeoutS * 1000,
   });
   try {
-    return await question(createClient(InferenceService, transport));
+    return await question(
+      createClient(InferenceService, transport),
+      createClient(AdminService, transport),
+    );
   } catch (cause) {
     throw new CommandError(explain(ConnectError.from(cause), baseUrl, timeoutS), { cause });
   }

@@ -142,6 +142,13 @@ function addOperation(program: Command): void {
     .description("the devices of a running core; status 1 when it cannot serve")
     .action(async (options) => (await import("./commands/health.ts")).runHealth(options));
 
+  asking(program.command("log-level"))
+    .description("what a running core writes to its log")
+    .argument("[level]", "debug, info, warn or error; shown if left out")
+    .action(async (level, options) =>
+      (await import("./commands/log-level.ts")).runLogLevel(level, options),
+    );
+
   program
     .command("doctor")
     .description("check this machine, the avatars and, if named, a core; status 1 when one fails")

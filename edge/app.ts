@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { requestId } from "hono/request-id";
+import { noTracing, traceFields } from "../avatar/tracing/tracing.ts";
 import { AvatarDirectory } from "./background/avatar-directory.ts";
 import { FramePacks } from "./background/frame-packs.ts";
 import { IdleFrames } from "./background/idle-frames.ts";
@@ -10,6 +11,7 @@ import { megabytes } from "./config.ts";
 import { accessLog } from "./http/access-log.ts";
 import { problemResponse, toProblem } from "./http/problem.ts";
 import { RequestError } from "./http/request-error.ts";
+import { type TraceVariables, traceRequests } from "./http/trace-requests.ts";
 import type { EdgeParts } from "./parts.ts";
 import { avatarRoutes } from "./routes/avatars.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -20,7 +22,7 @@ import { Speaker } from "./speak/speaker.ts";
 
 /** The edge, put together from what the runtime gives it. */
 export function createApp(parts: EdgeParts) {
-  const { config, store, core, preparer, assets, logger, now } = parts;
+  const { config, store, core, preparer, assets, logger, now, tracing = noTracing } = parts;
   const directory = new AvatarDirectory(store, logger);
   const packs = new FramePacks(store);
   const splicer = new Splicer();
@@ -47,8 +49,10 @@ export function createApp(parts: EdgeParts) {
     now,
   });
 
-  const app = new Hono<{ Variables: { requestId: string } }>();
+  const app = new Hono<{ Variables: { requestId: string } & TraceVariables }>();
   app.use(requestId());
+  // Probes and the page's files would drown what is worth looking at.
+  app.use("/v1/*", traceRequests(tracing));
   app.use(accessLog(logger, now));
   // Any page may embed an avatar, the SDK included: nothing here rests on cookies.
   app.use(cors({ origin: "*", exposeHeaders: ["etag", "x-request-id", "retry-after"] }));
@@ -66,7 +70,8 @@ export function createApp(parts: EdgeParts) {
     const problem = toProblem(error, c.get("requestId"));
     if (problem.status >= 500) {
       const what = error.stack ?? error.message;
-      logger.error("request failed", { requestId: problem.requestId, error: what });
+      const { requestId } = problem;
+      logger.error("request failed", { requestId, ...traceFields(c.get("trace")), error: what });
     }
     return problemResponse(problem);
   });

@@ -48,6 +48,17 @@ const configSchema = z.strictObject({
     })
     .prefault({}),
   log_level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  /** OpenTelemetry traces. */
+  tracing: z
+    .strictObject({
+      /** OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces. Without it nothing is traced. */
+      otlp_endpoint: z.url({ protocol: /^https?$/ }).optional(),
+      /** Share of requests that are traced when the caller has not decided. */
+      sample_ratio: z.number().min(0).max(1).default(1),
+      /** Name of this service in its traces. */
+      service_name: z.string().min(1).default("mouthpiece-edge"),
+    })
+    .prefault({}),
 });
 
 /** The edge's configuration, complete and checked. */

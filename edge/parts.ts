@@ -1,5 +1,6 @@
 import type { Logger } from "../avatar/logger.ts";
 import type { ObjectStore } from "../avatar/object-store.ts";
+import type { Tracing } from "../avatar/tracing/tracing.ts";
 import type { FramePreparer } from "./background/frame-preparer.ts";
 import type { EdgeConfig } from "./config.ts";
 import type { CoreClient } from "./core/core-client.ts";
@@ -15,6 +16,8 @@ export interface EdgeParts {
   readonly preparer: FramePreparer;
   readonly assets: Assets | null;
   readonly logger: Logger;
+  /** Default: nothing is traced. */
+  readonly tracing?: Tracing;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }

@@ -140,9 +140,11 @@ const configSchema = z.strictObject({
   tracing: z
     .strictObject({
       /** OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces. Without it nothing is traced. */
-      otlp_endpoint: z.url().optional(),
+      otlp_endpoint: z.url({ protocol: /^https?$/ }).optional(),
       /** Share of requests that are traced when the caller has not decided. */
       sample_ratio: z.number().min(0).max(1).default(1),
+      /** Name of this service in its traces. */
+      service_name: z.string().min(1).default("mouthpiece-core"),
     })
     .prefault({}),
   /** For tests of failures. */

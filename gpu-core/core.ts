@@ -7,14 +7,15 @@ import { type CoreConfig, maxBatchSize } from "./config.ts";
 import { CoreError } from "./core-error.ts";
 import type { InferenceEngine } from "./engine/inference-worker.ts";
 import { VISUAL_TENSOR_SIZE } from "./model/float-unet.ts";
+import { type CallTrace, noCallTrace } from "./observe/call-trace.ts";
+import { type BatchEnd, type CoreObserver, noObserver } from "./observe/observer.ts";
 import type { ModelSource } from "./registry/model-source.ts";
 import type { ModelStats } from "./registry/model-stats.ts";
-import { type ModelLease, Registry, type RegistryEvents } from "./registry/registry.ts";
-import type { WaitLimits } from "./registry/wait.ts";
-import { type FittedMouth, SpeechWork } from "./scheduling/speech-work.ts";
+import { type ModelLease, Registry } from "./registry/registry.ts";
+import { type FittedMouth, SpeechWork, type WorkTimes } from "./scheduling/speech-work.ts";
 import { TensorWork } from "./scheduling/tensor-work.ts";
 import type { Priority, WorkLimits } from "./scheduling/work.ts";
-import { type BatchReport, WorkerScheduler } from "./scheduling/worker-scheduler.ts";
+import { WorkerScheduler } from "./scheduling/worker-scheduler.ts";
 
 /** Frames of one InferBatch request, as published. */
 const MAX_BATCH_FRAMES = 25;
@@ -29,6 +30,7 @@ export interface SpeechRequest {
   readonly firstFrame: number;
   readonly backgroundIndices: readonly number[];
   readonly priority: Priority;
+  readonly trace?: CallTrace;
 }
 
 export interface BatchRequest {
@@ -38,6 +40,7 @@ export interface BatchRequest {
   readonly visual: Uint8Array;
   /** float32 [n,32,16,16] */
   readonly audio: Uint8Array;
+  readonly trace?: CallTrace;
 }
 
 export interface BatchAnswer {
@@ -55,19 +58,12 @@ export interface CallLimits {
   readonly timeoutMs?: number | undefined;
 }
 
-/** What happens in the core, for metrics. */
-export interface CoreEvents extends RegistryEvents {
-  batchEnded(report: BatchReport): void;
-  /** A device ended under a request, which goes on elsewhere. */
-  workRetried(): void;
-}
-
 export interface CoreParts {
   readonly config: CoreConfig;
   readonly engine: InferenceEngine;
   readonly source: ModelSource;
   readonly logger: Logger;
-  readonly events: CoreEvents;
+  readonly observer?: CoreObserver;
   readonly clock?: Clock;
   /** Size of a model's file in bytes. Default: asks the file system. */
   readonly fileBytes?: (path: string) => Promise<number>;
@@ -81,21 +77,21 @@ export class Core {
   readonly registry: Registry;
   readonly startedAtMs: number;
   readonly #clock: Clock;
-  readonly #events: CoreEvents;
+  readonly #observer: CoreObserver;
 
   constructor({
     config,
     engine,
     source,
     logger,
-    events,
+    observer = noObserver,
     clock = systemClock,
     fileBytes,
   }: CoreParts) {
     this.config = config;
     this.engine = engine;
     this.#clock = clock;
-    this.#events = events;
+    this.#observer = observer;
     this.schedulers = engine.devices.flatMap(({ workers }) =>
       workers.map(
         (worker) =>
@@ -103,7 +99,7 @@ export class Core {
             maxBatchSize: maxBatchSize(config),
             maxQueueDelayMs: config.batching.max_queue_delay_ms,
             clock,
-            onBatch: (report) => events.batchEnded(report),
+            onBatch: (batch) => observer.batchEnded(batch),
           }),
       ),
     );
@@ -114,7 +110,7 @@ export class Core {
       source,
       logger,
       clock,
-      events,
+      observer,
       ...(fileBytes && { fileBytes }),
     });
     this.startedAtMs = Date.now();
@@ -156,11 +152,18 @@ export class Core {
       );
     }
     checkSpeechWindow(request.window, request.firstFrame, request.firstFrame + count);
+    const { trace = noCallTrace } = request;
     const workLimits = this.#workLimits(request.priority, limits);
     let delivered = 0;
     // A device that ends under a request is our affair: it goes on elsewhere, once.
     for (let attempt = 1; ; attempt++) {
-      const lease = await this.#acquire(request.modelId, request.version, limits, workLimits);
+      const lease = await this.#acquire(
+        request.modelId,
+        request.version,
+        limits,
+        workLimits,
+        trace,
+      );
       const stats = this.registry.stats.of(request.modelId);
       try {
         const orders = frameOrders(request, lease).slice(delivered);
@@ -169,6 +172,7 @@ export class Core {
           stats.frames++;
           stats.unetMs += mouth.times?.unetMs ?? 0;
           stats.queueMs += mouth.times?.queueMs ?? 0;
+          if (mouth.times) trace.batchEnded(batchOf(lease, request.priority, mouth.times));
           delivered++;
           yield mouth;
         }
@@ -185,9 +189,10 @@ export class Core {
   /** Tensors in, tensors out. @throws CoreError */
   async inferBatch(request: BatchRequest, limits: CallLimits): Promise<BatchAnswer> {
     checkBatch(request);
+    const { trace = noCallTrace } = request;
     const workLimits = this.#workLimits("live", limits);
     for (let attempt = 1; ; attempt++) {
-      const lease = await this.#acquire(request.modelId, "", limits, workLimits);
+      const lease = await this.#acquire(request.modelId, "", limits, workLimits, trace);
       const stats = this.registry.stats.of(request.modelId);
       const { queue, scheduler } = lease.replica;
       try {
@@ -197,6 +202,10 @@ export class Core {
         stats.frames += request.batchSize;
         stats.unetMs += work.unetMs;
         stats.queueMs += work.queueMs;
+        const times = { melMs: 0, encoderMs: 0, prepareMs: 0, unetMs: work.unetMs, fitMs: 0 };
+        const { queueMs } = work;
+        const whole = { ...times, frames: request.batchSize, queueMs };
+        trace.batchEnded(batchOf(lease, "live", whole));
         return {
           outputs,
           inferenceTimeMs: work.unetMs,
@@ -226,19 +235,44 @@ export class Core {
     version: string,
     { signal }: CallLimits,
     { deadlineMs }: WorkLimits,
+    trace: CallTrace,
   ): Promise<ModelLease> {
-    const limits: WaitLimits = { signal, deadlineMs };
-    return this.registry.acquire(id, version, limits);
+    return trace.step(
+      "acquire model",
+      () => this.registry.acquire(id, version, { signal, deadlineMs }),
+      ({ model, isCold }) => ({
+        "mouthpiece.model": model.id,
+        "mouthpiece.version": model.version,
+        "mouthpiece.cold": isCold,
+      }),
+    );
   }
 
   #mayRetry(error: unknown, attempt: number, stats: ModelStats): boolean {
     if (error instanceof CoreError && error.code === "device_lost" && attempt === 1) {
-      this.#events.workRetried();
+      this.#observer.workRetried();
       return true;
     }
     if (!(error instanceof CoreError && error.code === "cancelled")) stats.failures++;
     return false;
   }
+}
+
+/** What a trace tells of a request's part in a batch. */
+function batchOf(
+  { replica }: ModelLease,
+  priority: Priority,
+  { frames, queueMs, ...times }: WorkTimes,
+): BatchEnd {
+  const { worker } = replica.scheduler;
+  return {
+    device: worker.device.index,
+    worker: worker.index,
+    priority,
+    frames,
+    queueMs,
+    times,
+  };
 }
 
 function frameOrders(request: SpeechRequest, { model }: ModelLease) {

@@ -1,13 +1,19 @@
 import type { Logger } from "../avatar/logger.ts";
+import { createTracing } from "../avatar/tracing/tracing.ts";
 import type { CoreConfig } from "./config.ts";
 import { Core } from "./core.ts";
 import { Engine } from "./engine/engine.ts";
+import { CoreMetrics } from "./observe/core-metrics.ts";
+import { coreSnapshot } from "./observe/core-snapshot.ts";
 import { createFolderModelSource } from "./registry/model-source.ts";
+import type { AdminOptions } from "./rpc/admin-service.ts";
 import { serveCore } from "./rpc/core-server.ts";
 import { deviceInfos } from "./rpc/device-infos.ts";
 
 /** Requests under way get so long when the core stops. */
 const DRAIN_LIMIT_MS = 10_000;
+/** What is left of the traces gets so long. */
+const FLUSH_LIMIT_MS = 2000;
 
 export interface RunningCore {
   readonly core: Core;
@@ -19,20 +25,26 @@ export interface RunningCore {
   stop(): Promise<void>;
 }
 
-/** Starts devices, registry and RPC port. */
-export async function startCore(config: CoreConfig, logger: Logger): Promise<RunningCore> {
+/**
+ * Starts devices, registry and RPC port.
+ * @param admin what an operator may change while it runs
+ */
+export async function startCore(
+  config: CoreConfig,
+  logger: Logger,
+  admin: AdminOptions = {},
+): Promise<RunningCore> {
   const source = createFolderModelSource(config.models_root, config.models);
   const engine = new Engine(config, logger);
-  const events = {
-    modelLoaded() {},
-    modelEvicted() {},
-    batchEnded() {},
-    workRetried() {},
-  };
-  const core = new Core({ config, engine, source, logger, events });
+  const tracing = createTracing(config.tracing, logger);
+  // The core tells the metrics what happens, and they ask the core how it is.
+  const metrics: CoreMetrics = new CoreMetrics(() => coreSnapshot(core, tracing), {
+    process: true,
+  });
+  const core: Core = new Core({ config, engine, source, logger, observer: metrics });
   try {
     await core.start();
-    const server = await serveCore(core, logger);
+    const server = await serveCore(core, logger, { metrics, tracing, admin });
     return {
       core,
       url: `http://${server.host.includes(":") ? `[${server.host}]` : server.host}:${server.port}`,
@@ -40,6 +52,7 @@ export async function startCore(config: CoreConfig, logger: Logger): Promise<Run
       async stop() {
         await server.close(DRAIN_LIMIT_MS);
         await core.stop();
+        await tracing.stop(FLUSH_LIMIT_MS);
       },
     };
   } catch (error) {

@@ -21,6 +21,7 @@ import {
   type ServerReflectionRequest,
   type ServerReflectionResponse,
 } from "../proto/gen/grpc/reflection/v1/reflection_pb.js";
+import { AdminService } from "../proto/gen/mouthpiece/admin/v1/admin_pb.js";
 import {
   HealthResponseSchema,
   InferenceService,
@@ -195,7 +196,7 @@ describe("operating a core", () => {
     assert.ok(services?.case === "listServicesResponse");
     assert.deepEqual(
       services.value.service.map(({ name }) => name),
-      [InferenceService.typeName, Health.typeName, ServerReflection.typeName],
+      [InferenceService, AdminService, Health, ServerReflection].map(({ typeName }) => typeName),
     );
     // What a client builds from the answer has the fields of the published design.
     assert.ok(inference?.case === "fileDescriptorResponse");

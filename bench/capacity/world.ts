@@ -71,7 +71,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     engine,
     source: new SimulatedSource(ids),
     logger: silentLogger,
-    events: watch,
+    observer: watch,
     clock,
     fileBytes: async () => SETTINGS.modelFileBytes,
   });

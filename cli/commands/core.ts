@@ -1,20 +1,22 @@
 import { resolve } from "node:path";
+import type { LevelControl } from "../../avatar/logger.ts";
 import { type CoreConfig, parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
-import { type ConfigFile, readConfigFile } from "../config-file.ts";
+import { type ConfigFile, readConfigFile, withTracing } from "../config-file.ts";
 import { createProcessLogger } from "../log.ts";
 import { runUntilStopped } from "../stop-signals.ts";
 
 /** `mouthpiece core`: until it is told to stop. */
 export async function runCore(options: { config?: string }): Promise<void> {
   const config = coreConfigFrom(await readConfigFile(options.config));
-  const running = await startCore(config, createProcessLogger(config.log_level));
+  const logLevel: LevelControl = { level: config.log_level };
+  const running = await startCore(config, createProcessLogger(logLevel), { logLevel });
   process.stdout.write(`${await running.deviceTable()}\nready ${running.url}\n`);
   await runUntilStopped(() => running.stop());
 }
 
 /** Paths in a configuration file are relative to it. */
 export function coreConfigFrom({ value, source, folder }: ConfigFile): CoreConfig {
-  const config = parseCoreConfig(value, source);
+  const config = parseCoreConfig(withTracing(value), source);
   return { ...config, models_root: resolve(folder, config.models_root) };
 }

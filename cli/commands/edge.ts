@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type EdgeConfig, parseEdgeConfig } from "../../edge/config.ts";
 import { startNodeEdge } from "../../edge/runtime/node.ts";
 import { CommandError } from "../command-error.ts";
-import { type ConfigFile, readConfigFile } from "../config-file.ts";
+import { type ConfigFile, readConfigFile, withTracing } from "../config-file.ts";
 import { createProcessLogger } from "../log.ts";
 import { runUntilStopped } from "../stop-signals.ts";
 
@@ -19,7 +19,7 @@ export async function runEdge(options: { config?: string }): Promise<void> {
 
 /** Paths in a configuration file are relative to it. */
 export function edgeConfigFrom({ value, source, folder }: ConfigFile): EdgeConfig {
-  const config = parseEdgeConfig(value, source);
+  const config = parseEdgeConfig(withTracing(value), source);
   return { ...config, avatars_root: resolve(folder, config.avatars_root) };
 }
 

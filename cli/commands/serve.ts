@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import * as z from "zod";
+import type { LevelControl } from "../../avatar/logger.ts";
 import { parseSettings } from "../../avatar/settings.ts";
 import { startNodeEdge } from "../../edge/runtime/node.ts";
 import { startCore } from "../../gpu-core/main.ts";
@@ -32,12 +33,13 @@ export async function runServe(options: { config?: string }): Promise<void> {
       server: { port: 0, ...asObject(sections.core.server) },
     },
   });
-  const logger = createProcessLogger(coreConfig.log_level);
+  const logLevel: LevelControl = { level: coreConfig.log_level };
+  const logger = createProcessLogger(logLevel);
   // Only here: the other commands need no drawing.
   const { ensureDemoAvatar } = await import("../demo-avatar.ts");
   await ensureDemoAvatar(coreConfig.models_root);
 
-  const core = await startCore(coreConfig, logger.with({ part: "core" }));
+  const core = await startCore(coreConfig, logger.with({ part: "core" }), { logLevel });
   try {
     const edgeConfig = edgeConfigFrom({
       ...file,

@@ -1,4 +1,6 @@
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { SpanKind, type Context as TraceContext } from "@opentelemetry/api";
+import { below, failSpan, noTracing, type Tracing } from "../../avatar/tracing/tracing.ts";
 import {
   InferenceService,
   type InferSpeechResponse,
@@ -19,12 +21,17 @@ const HEALTH_TIMEOUT_MS = 3000;
  * @param transport made by the runtime: gRPC on Node, Connect elsewhere
  * @param timeoutMs limit of one speech call
  */
-export function createConnectCoreClient(transport: Transport, timeoutMs: number): CoreClient {
+export function createConnectCoreClient(
+  transport: Transport,
+  timeoutMs: number,
+  tracing: Tracing = noTracing,
+): CoreClient {
   const client = createClient(InferenceService, transport);
   return {
-    async *inferSpeech(call, { signal, requestId }) {
+    async *inferSpeech(call, { signal, requestId, trace }) {
       const limit = new AbortController();
-      const headers = { "x-request-id": requestId };
+      const headers = new Headers({ "x-request-id": requestId });
+      const span = startCallSpan(tracing, call, trace, headers);
       const options = { signal: AbortSignal.any([signal, limit.signal]), headers };
       const responses = client.inferSpeech(toRequest(call), options)[Symbol.asyncIterator]();
       let expected = call.firstFrame;
@@ -36,16 +43,20 @@ export function createConnectCoreClient(transport: Transport, timeoutMs: number)
           if (step.done) break;
           yield toMouthRegion(step.value, expected++);
         }
-      } catch (error) {
-        if (limit.signal.aborted && !signal.aborted) throw tooSlow(timeoutMs, error);
-        throw toCallError(error);
+        const missing = call.firstFrame + call.backgroundIndices.length - expected;
+        if (missing > 0) {
+          throw new CoreCallError("internal", `the core left out ${missing} frames`);
+        }
+      } catch (cause) {
+        const isLate = limit.signal.aborted && !signal.aborted;
+        const error = isLate ? tooSlow(timeoutMs, cause) : toCallError(cause);
+        if (span && error.code !== "cancelled") failSpan(span, error.code, error.message);
+        throw error;
       } finally {
         // Ends the call of who leaves the loop early.
         limit.abort();
-      }
-      const missing = call.firstFrame + call.backgroundIndices.length - expected;
-      if (missing > 0) {
-        throw new CoreCallError("internal", `the core left out ${missing} frames`);
+        span?.setAttribute("mouthpiece.frames", expected - call.firstFrame);
+        span?.end();
       }
     },
 
@@ -61,6 +72,27 @@ export function createConnectCoreClient(transport: Transport, timeoutMs: number)
       throw new CoreCallError("unavailable", "the core has no device that is up");
     },
   };
+}
+
+/** A span for one call, which the core's own continue. Null when nothing is traced. */
+function startCallSpan(
+  tracing: Tracing,
+  call: SpeechCall,
+  trace: TraceContext | undefined,
+  headers: Headers,
+) {
+  if (!trace || !tracing.isOn) return null;
+  const attributes = {
+    "rpc.service": InferenceService.typeName,
+    "rpc.method": InferenceService.method.inferSpeech.name,
+    "mouthpiece.avatar": call.avatarId,
+    "mouthpiece.first_frame": call.firstFrame,
+    "mouthpiece.frames_wanted": call.backgroundIndices.length,
+  };
+  const name = `${InferenceService.typeName}/${InferenceService.method.inferSpeech.name}`;
+  const span = tracing.startSpan(name, { kind: SpanKind.CLIENT, attributes }, trace);
+  tracing.inject(below(span), headers);
+  return span;
 }
 
 function toRequest(call: SpeechCall) {

@@ -1,3 +1,4 @@
+import type { Context as TraceContext } from "@opentelemetry/api";
 import type { Rectangle } from "../../avatar/rectangle.ts";
 
 /** Speech for consecutive frames of an utterance, and the backgrounds under them. */
@@ -81,4 +82,6 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   /** Joins the logs of edge and core. */
   readonly requestId: string;
+  /** Trace that the call belongs to; undefined when there is none. */
+  readonly trace?: TraceContext | undefined;
 }

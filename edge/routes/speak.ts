@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { Logger } from "../../avatar/logger.ts";
 import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
+import { traceFields } from "../../avatar/tracing/tracing.ts";
 import { decodeSpeech } from "../audio/decode-audio.ts";
 import { readAhead } from "../audio/read-ahead.ts";
 import type { AvatarDirectory } from "../background/avatar-directory.ts";
@@ -9,6 +10,7 @@ import { limitBody } from "../http/limit-body.ts";
 import { multipartStream, type Part } from "../http/multipart.ts";
 import { problemJson, toProblem } from "../http/problem.ts";
 import { RequestError } from "../http/request-error.ts";
+import type { TraceVariables } from "../http/trace-requests.ts";
 import { CONTENT_TYPES, type ImageFormat } from "../speak/image-format.ts";
 import type { Speaker, SpokenFrame } from "../speak/speaker.ts";
 
@@ -22,14 +24,17 @@ export interface SpeakRouteOptions {
   readonly now: () => number;
 }
 
+type Variables = { requestId: string } & TraceVariables;
+
 /** `POST /v1/avatars/{id}/speak`: speech in, a part per frame out, as they are made. */
-export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: { requestId: string } }> {
+export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: Variables }> {
   const { directory, speaker, config, logger, now } = options;
-  const app = new Hono<{ Variables: { requestId: string } }>();
+  const app = new Hono<{ Variables: Variables }>();
 
   app.post("/:id/speak", async (c) => {
     const started = now();
     const requestId = c.get("requestId");
+    const trace = c.get("trace");
     const format = readFormat(c.req.query("format"));
     const start = readStart(c.req.query("start"));
     const avatar = await directory.get(c.req.param("id"));
@@ -48,6 +53,7 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: { requ
       format,
       signal,
       requestId,
+      trace,
     });
     // What fails before the first frame still gets a status of its own.
     const first = await firstOf(frames, leaving);
@@ -66,6 +72,7 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: { requ
         await frames.return(undefined);
         logger.info("spoken", {
           requestId,
+          ...traceFields(trace),
           avatar: avatar.summary.id,
           frames: count,
           complete: step.done === true,
@@ -79,7 +86,8 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: { requ
       boundary,
       lastPart: (error) => {
         const problem = toProblem(error, requestId);
-        logger.error("speech broke off", { requestId, error: String(error) });
+        const fields = { requestId, ...traceFields(trace), error: String(error) };
+        logger.error("speech broke off", fields);
         const headers = { "Content-Type": "application/problem+json" };
         return { headers, body: [new TextEncoder().encode(problemJson(problem))] };
       },

@@ -5,6 +5,7 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 import { serve } from "@hono/node-server";
 import type { Logger } from "../../avatar/logger.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
+import { createTracing } from "../../avatar/tracing/tracing.ts";
 import { createApp } from "../app.ts";
 import type { EdgeConfig } from "../config.ts";
 import { createConnectCoreClient } from "../core/connect-core-client.ts";
@@ -13,6 +14,8 @@ import { createPreparerPool } from "./preparer-pool.ts";
 
 /** Requests under way get so long when the edge stops. */
 const DRAIN_LIMIT_MS = 5000;
+/** What is left of the traces gets so long. */
+const FLUSH_LIMIT_MS = 2000;
 
 export interface RunningEdge {
   readonly url: string;
@@ -35,14 +38,16 @@ export async function startNodeEdge(
     acceptCompression: [],
     sessionManager,
   });
+  const tracing = createTracing(config.tracing, logger);
   const preparer = createPreparerPool(availableParallelism());
   const app = createApp({
     config,
     store: createFolderStore(config.avatars_root),
-    core: createConnectCoreClient(transport, config.core.timeout_s * 1000),
+    core: createConnectCoreClient(transport, config.core.timeout_s * 1000, tracing),
     preparer,
     assets: assetsRoot === null ? null : createFolderAssets(assetsRoot),
     logger,
+    tracing,
     now: () => performance.now(),
   });
   const { host, port } = config.server;
@@ -61,6 +66,7 @@ export async function startNodeEdge(
       clearTimeout(cut);
       sessionManager.abort();
       await preparer.stop();
+      await tracing.stop(FLUSH_LIMIT_MS);
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { Context as TraceContext } from "@opentelemetry/api";
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import { backgroundIndex } from "../../avatar/playback.ts";
 import { FRAMES_PER_SECOND } from "../../avatar/speech-timing.ts";
@@ -32,6 +33,8 @@ export interface SpeakRequest {
   readonly format: ImageFormat;
   readonly signal: AbortSignal;
   readonly requestId: string;
+  /** Trace that the work belongs to. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** A complete frame of a talking avatar. */

@@ -1,6 +1,7 @@
 import type { CoreConfig } from "../config.ts";
 import { CoreError } from "../core-error.ts";
 import type { ModelMemory } from "../engine/messages.ts";
+import type { EvictionReason } from "../observe/observer.ts";
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
 import type { EvictionPolicy } from "./eviction.ts";
 import { MemoryLedger, type Reservation } from "./memory-ledger.ts";
@@ -10,8 +11,6 @@ import type { Replica } from "./replica.ts";
 const GIGABYTE = 1024 ** 3;
 /** A replica that was loaded for a request is not evicted before that request takes it. */
 const UNUSED_GRACE_MS = 2000;
-
-export type EvictionReason = "models" | "memory";
 
 /** What admission asks of the registry. */
 export interface Residents {
@@ -107,7 +106,7 @@ export class Admission {
     const limit = this.#config.capacity.max_models;
     while (this.#residents.modelCount() + newModels > limit) {
       // Spare copies may go first without making the models fewer.
-      if (!this.#evictFrom(null, "models")) throw this.#allInUse();
+      if (!this.#evictFrom(null, "capacity")) throw this.#allInUse();
     }
     while (!this.#fitsHost(expected)) if (!this.#evictFrom(null)) throw this.#allInUse();
   }

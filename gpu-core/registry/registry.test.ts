@@ -27,7 +27,7 @@ test("the least recently used model leaves, never one in use", async () => {
     assert.ok(outcome.isDone, id);
   }
   assert.deepEqual(inMemory(), [["a", "d"]]);
-  assert.equal(events.evictions.models, 2);
+  assert.equal(events.evictions.capacity, 2);
   await clock.advanceBy(5000);
   assert.ok(long.isDone);
   assert.equal(source.held, 2, "who left released its files");

@@ -4,9 +4,10 @@ import type { Clock } from "../clock.ts";
 import type { CoreConfig, ModelConfig } from "../config.ts";
 import { CoreError, type CoreErrorCode, toErrorData } from "../core-error.ts";
 import type { InferenceDevice } from "../engine/inference-worker.ts";
+import type { CoreObserver, EvictionReason } from "../observe/observer.ts";
 import type { Priority } from "../scheduling/work.ts";
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
-import { Admission, type EvictionReason } from "./admission.ts";
+import { Admission } from "./admission.ts";
 import { createEvictionPolicy, type EvictionPolicy } from "./eviction.ts";
 import type { ModelSource, ModelVersion } from "./model-source.ts";
 import { StatsBook } from "./model-stats.ts";
@@ -25,6 +26,8 @@ const MAX_ACQUIRE_ROUNDS = 8;
 export interface ModelLease {
   readonly model: ModelVersion;
   readonly replica: Replica;
+  /** Whether it had to be loaded for this request. */
+  readonly isCold: boolean;
   release(): void;
 }
 
@@ -40,12 +43,6 @@ export interface ModelStatus {
   readonly error: string;
 }
 
-/** What happens to models, for metrics. */
-export interface RegistryEvents {
-  modelLoaded(event: { device: number; ms: number; isOk: boolean }): void;
-  modelEvicted(reason: EvictionReason | "idle" | "replica"): void;
-}
-
 export interface RegistryOptions {
   readonly config: CoreConfig;
   readonly devices: readonly InferenceDevice[];
@@ -53,7 +50,7 @@ export interface RegistryOptions {
   readonly source: ModelSource;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly events: RegistryEvents;
+  readonly observer: CoreObserver;
   /** Size of a model's file in bytes, for the first guess of what it takes. */
   readonly fileBytes?: (path: string) => Promise<number>;
 }
@@ -113,6 +110,11 @@ export class Registry {
     return { replicas: replicas.length, memoryBytes: this.#admission.ledger.deviceBytes(device) };
   }
 
+  /** Copies beyond the first one of each model. */
+  get spareCopies(): number {
+    return this.#replicas().length - this.loadedCount;
+  }
+
   /** Memory of the host that all models take, in bytes. */
   get hostMemoryBytes(): number {
     return this.#admission.ledger.hostBytes;
@@ -131,7 +133,7 @@ export class Registry {
     try {
       for (let round = 0; round < MAX_ACQUIRE_ROUNDS; round++) {
         const replica = pickReplica(entry, version);
-        if (replica) return this.#lease(entry, replica);
+        if (replica) return this.#lease(entry, replica, round > 0);
         this.#checkFailure(entry);
         try {
           await untilLimit(this.#load(entry, version, "live"), this.#clock, limits);
@@ -284,7 +286,7 @@ export class Registry {
     };
   }
 
-  #lease(entry: ModelEntry, replica: Replica): ModelLease {
+  #lease(entry: ModelEntry, replica: Replica, isCold: boolean): ModelLease {
     replica.leases++;
     replica.isUnused = false;
     entry.lastUsedMs = this.#clock.now();
@@ -294,6 +296,7 @@ export class Registry {
     return {
       model: replica.model,
       replica,
+      isCold,
       release: () => {
         if (isReleased) return;
         isReleased = true;
@@ -367,7 +370,7 @@ export class Registry {
     priority: Priority,
     except: readonly WorkerScheduler[],
   ): Promise<Replica> {
-    const { config, logger, events } = this.#options;
+    const { config, logger, observer } = this.#options;
     const { id } = entry;
     const settings = this.#models[id];
     const precision = settings?.precision ?? config.gpus.precision;
@@ -389,7 +392,7 @@ export class Registry {
       memory.settle(await scheduler.load(name, model.files, precision, priority));
     } catch (error) {
       memory.release();
-      events.modelLoaded({ device, ms: this.#clock.now() - started, isOk: false });
+      observer.modelLoaded({ device, ms: this.#clock.now() - started, ok: false });
       return asLoadError(error);
     } finally {
       entry.admitted--;
@@ -417,7 +420,7 @@ export class Registry {
     this.#entries.set(id, entry);
     this.stats.of(id).loads++;
     const ms = this.#clock.now() - started;
-    events.modelLoaded({ device, ms, isOk: true });
+    observer.modelLoaded({ device, ms, ok: true });
     const { memory: measured } = memory;
     logger.info("model loaded", {
       model: id,
@@ -465,7 +468,7 @@ export class Registry {
   }
 
   #scale(): void {
-    const { config, schedulers, logger, events } = this.#options;
+    const { config, schedulers, logger, observer } = this.#options;
     const max = Math.min(config.capacity.max_replicas, schedulers.length);
     const hasRoom = (scheduler: WorkerScheduler) => this.#admission.hasRoom(scheduler);
     const entries = [...this.#entries.values()];
@@ -473,7 +476,7 @@ export class Registry {
       const { entry } = step;
       if (step.type === "remove") {
         logger.info("replica removed", { model: entry.id });
-        events.modelEvicted("replica");
+        observer.modelEvicted("replica");
         entry.scaledMs = this.#clock.now();
         this.#retire(step.replica);
         continue;
@@ -501,7 +504,7 @@ export class Registry {
 
   #evict(victim: Replica, reason: EvictionReason): void {
     this.stats.of(victim.model.id).evictions++;
-    this.#options.events.modelEvicted(reason);
+    this.#options.observer.modelEvicted(reason);
     this.#options.logger.info("model evicted", { model: victim.model.id, reason });
     this.#retire(victim);
   }
@@ -515,7 +518,7 @@ export class Registry {
         if (replica.leases > 0) continue;
         if (now - Math.max(entry.lastUsedMs, replica.createdMs) < limitMs) continue;
         this.#options.logger.info("model idle", { model: entry.id });
-        this.#options.events.modelEvicted("idle");
+        this.#options.observer.modelEvicted("idle");
         this.#retire(replica);
       }
     }

@@ -18,6 +18,7 @@ import type { ModelStatus } from "../registry/registry.ts";
 import type { FittedMouth } from "../scheduling/speech-work.ts";
 import { deviceInfos } from "./device-infos.ts";
 import { toConnectError } from "./errors.ts";
+import { callTraceKey } from "./observe-calls.ts";
 
 const MODEL_STATES: Record<ModelStatus["state"], ModelState> = {
   unloaded: ModelState.UNLOADED,
@@ -55,6 +56,7 @@ export function createInferenceService(
             batchSize: request.batchSize,
             visual: request.visualFrames,
             audio: request.audioFeatures,
+            trace: context.values.get(callTraceKey),
           },
           limitsOf(context),
         );
@@ -68,14 +70,16 @@ export function createInferenceService(
       }),
 
     async *inferSpeech(request, context) {
+      const trace = context.values.get(callTraceKey);
       try {
-        for await (const mouth of core.inferSpeech(toSpeechRequest(request), limitsOf(context))) {
+        const speech = { ...toSpeechRequest(request), trace };
+        for await (const mouth of core.inferSpeech(speech, limitsOf(context))) {
           yield toSpeechResponse(mouth);
         }
       } catch (error) {
         // A caller that leaves shows as a failed write, too.
         if (context.signal.aborted) throw abortReason(context.signal);
-        throw toConnectError(error, logger);
+        throw toConnectError(error, logger.with(trace.logFields));
       }
     },
 
@@ -128,7 +132,7 @@ function limitsOf({ signal, timeoutMs }: HandlerContext): CallLimits {
 
 /** Connect aborts with its own error when the deadline passes. */
 function abortReason({ reason }: AbortSignal): ConnectError {
-  if (reason instanceof ConnectError) return reason;
+  if (reason instanceof ConnectError && reason.code === Code.DeadlineExceeded) return reason;
   return new ConnectError("the caller has gone", Code.Canceled);
 }
 

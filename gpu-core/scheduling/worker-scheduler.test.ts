@@ -4,10 +4,11 @@ import { SIMULATION_DEFAULTS, SimulatedEngine } from "../../test/support/simulat
 import { VirtualClock } from "../clock.ts";
 import { CoreError } from "../core-error.ts";
 import type { ModelFiles } from "../engine/messages.ts";
+import type { BatchEnd } from "../observe/observer.ts";
 import { SpeechWork } from "./speech-work.ts";
 import { TensorWork } from "./tensor-work.ts";
 import type { WorkLimits } from "./work.ts";
-import { type BatchReport, WorkerScheduler } from "./worker-scheduler.ts";
+import { WorkerScheduler } from "./worker-scheduler.ts";
 
 const NEVER = new AbortController().signal;
 const FOREVER = Number.POSITIVE_INFINITY;
@@ -32,7 +33,7 @@ async function setUp(
   await engine.start();
   const worker = engine.devices[0]!.workers[0]!;
   worker.record = true;
-  const reports: BatchReport[] = [];
+  const reports: BatchEnd[] = [];
   const scheduler = new WorkerScheduler(worker, {
     maxBatchSize: 1,
     maxQueueDelayMs: 0,

@@ -1,7 +1,8 @@
 import type { Clock } from "../clock.ts";
 import type { Precision } from "../config.ts";
 import type { InferenceWorker } from "../engine/inference-worker.ts";
-import type { BatchTimes, ModelFiles, ModelMemory } from "../engine/messages.ts";
+import type { ModelFiles, ModelMemory } from "../engine/messages.ts";
+import type { BatchEnd } from "../observe/observer.ts";
 import { type Batch, runBatch, takeBatch } from "./batch.ts";
 import { DecayingRate } from "./decaying-rate.ts";
 import { FairQueue } from "./fair-queue.ts";
@@ -29,20 +30,12 @@ const RECENT_MS = 10_000;
 const LOAD_PATIENCE_MS = 30_000;
 const LOAD_RETRY_MS = 20;
 
-export interface BatchReport {
-  readonly worker: InferenceWorker;
-  readonly level: Level;
-  readonly frames: number;
-  readonly queueMs: number;
-  readonly times: BatchTimes;
-}
-
 export interface SchedulerOptions {
   readonly maxBatchSize: number;
   /** A batch that is not full waits so long for more frames, in milliseconds. */
   readonly maxQueueDelayMs: number;
   readonly clock: Clock;
-  readonly onBatch: (report: BatchReport) => void;
+  readonly onBatch: (batch: BatchEnd) => void;
 }
 
 /** Decides what one worker does next: live before batch, and models in fair turns. */
@@ -70,6 +63,11 @@ export class WorkerScheduler {
   constructor(worker: InferenceWorker, options: SchedulerOptions) {
     this.worker = worker;
     this.#options = options;
+  }
+
+  /** Batches that the worker has. */
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
   /** Requests that wait or run. */
@@ -225,6 +223,8 @@ export class WorkerScheduler {
     this.#frameMs += SMOOTHING * (busyMs / frames - this.#frameMs);
     this.#busy.add(busyMs, clock.now());
     if (result.growth) queue.onGrowth(result.growth);
-    onBatch({ worker: this.worker, level, frames, queueMs, times });
+    const priority = level === "offline" ? "batch" : "live";
+    const { device, index } = this.worker;
+    onBatch({ device: device.index, worker: index, priority, frames, queueMs, times });
   }
 }

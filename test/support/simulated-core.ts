@@ -2,8 +2,9 @@ import { type Logger, silentLogger } from "../../avatar/logger.ts";
 import type { Manifest } from "../../avatar/manifest.ts";
 import { VirtualClock } from "../../gpu-core/clock.ts";
 import { type ModelConfig, parseCoreConfig } from "../../gpu-core/config.ts";
-import { Core, type CoreEvents } from "../../gpu-core/core.ts";
+import { Core } from "../../gpu-core/core.ts";
 import { CoreError } from "../../gpu-core/core-error.ts";
+import type { CoreObserver } from "../../gpu-core/observe/observer.ts";
 import type { ModelSource, ModelVersion } from "../../gpu-core/registry/model-source.ts";
 import {
   SIMULATION_DEFAULTS,
@@ -66,15 +67,17 @@ export class SimulatedSource implements ModelSource {
 }
 
 /** Counts what happens. */
-export class EventCounter implements CoreEvents {
+export class EventCounter implements CoreObserver {
   readonly loads = { ok: 0, failed: 0 };
   readonly evictions: Record<string, number> = {};
   batches = 0;
   frames = 0;
   retries = 0;
 
-  modelLoaded({ isOk }: { isOk: boolean }): void {
-    this.loads[isOk ? "ok" : "failed"]++;
+  requestEnded(): void {}
+
+  modelLoaded({ ok }: { ok: boolean }): void {
+    this.loads[ok ? "ok" : "failed"]++;
   }
 
   modelEvicted(reason: string): void {
@@ -108,7 +111,7 @@ export async function startSimulatedCore(
   const config = parseCoreConfig(settings.config ?? {}, "test");
   const logger = settings.logger ?? silentLogger;
   const fileBytes = async () => 1024;
-  const core = new Core({ config, engine, source, logger, events, clock, fileBytes });
+  const core = new Core({ config, engine, source, logger, observer: events, clock, fileBytes });
   const started = core.start();
   await clock.advanceBy(0);
 

@@ -3,6 +3,7 @@ import { parseEdgeConfig } from "../../edge/config.ts";
 import { type RunningEdge, startNodeEdge } from "../../edge/runtime/node.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
 import { type RunningCore, startCore } from "../../gpu-core/main.ts";
+import type { AdminOptions } from "../../gpu-core/rpc/admin-service.ts";
 
 export interface TestSystem {
   readonly core: RunningCore;
@@ -13,13 +14,20 @@ export interface TestSystem {
 /** A real core and a real edge on free ports of loopback. */
 export async function startSystem(
   root: string,
-  settings: { core?: object; edge?: object; logger?: Logger; assetsRoot?: string } = {},
+  settings: {
+    core?: object;
+    edge?: object;
+    logger?: Logger;
+    assetsRoot?: string;
+    admin?: AdminOptions;
+  } = {},
 ): Promise<TestSystem> {
   const logger = settings.logger ?? silentLogger;
   const server = { port: 0 };
   const core = await startCore(
     parseCoreConfig({ models_root: root, server, ...settings.core }, "test"),
     logger,
+    settings.admin,
   );
   try {
     const edge = await startNodeEdge(
