@@ -9,13 +9,13 @@ import type { InferenceEngine } from "./engine/inference-worker.ts";
 import { VISUAL_TENSOR_SIZE } from "./model/float-unet.ts";
 import { type CallTrace, noCallTrace } from "./observe/call-trace.ts";
 import { type BatchEnd, type CoreObserver, noObserver } from "./observe/observer.ts";
-import type { ModelSource } from "./registry/model-source.ts";
 import type { ModelStats } from "./registry/model-stats.ts";
 import { type ModelLease, Registry } from "./registry/registry.ts";
 import { type FittedMouth, SpeechWork, type WorkTimes } from "./scheduling/speech-work.ts";
 import { TensorWork } from "./scheduling/tensor-work.ts";
 import type { Priority, WorkLimits } from "./scheduling/work.ts";
 import { WorkerScheduler } from "./scheduling/worker-scheduler.ts";
+import type { ModelSource } from "./sources/model-source.ts";
 
 /** Frames of one InferBatch request, as published. */
 const MAX_BATCH_FRAMES = 25;

@@ -5,10 +5,10 @@ import { Core } from "./core.ts";
 import { Engine } from "./engine/engine.ts";
 import { CoreMetrics } from "./observe/core-metrics.ts";
 import { coreSnapshot } from "./observe/core-snapshot.ts";
-import { createFolderModelSource } from "./registry/model-source.ts";
 import type { AdminOptions } from "./rpc/admin-service.ts";
 import { serveCore } from "./rpc/core-server.ts";
 import { deviceInfos } from "./rpc/device-infos.ts";
+import { openModelSource } from "./sources/open-source.ts";
 
 /** Requests under way get so long when the core stops. */
 const DRAIN_LIMIT_MS = 10_000;
@@ -34,7 +34,7 @@ export async function startCore(
   logger: Logger,
   admin: AdminOptions = {},
 ): Promise<RunningCore> {
-  const source = createFolderModelSource(config.models_root, config.models);
+  const source = await openModelSource(config, process.env, logger);
   const engine = new Engine(config, logger);
   const tracing = createTracing(config.tracing, logger);
   // The core tells the metrics what happens, and they ask the core how it is.
@@ -52,6 +52,7 @@ export async function startCore(
       async stop() {
         await server.close(DRAIN_LIMIT_MS);
         await core.stop();
+        await source.close();
         await tracing.stop(FLUSH_LIMIT_MS);
       },
     };

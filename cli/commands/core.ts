@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { LevelControl } from "../../avatar/logger.ts";
+import { isBucketUrl } from "../../avatar/s3/s3-environment.ts";
 import { type CoreConfig, parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
 import { type ConfigFile, readConfigFile, withTracing } from "../config-file.ts";
@@ -18,5 +19,10 @@ export async function runCore(options: { config?: string }): Promise<void> {
 /** Paths in a configuration file are relative to it. */
 export function coreConfigFrom({ value, source, folder }: ConfigFile): CoreConfig {
   const config = parseCoreConfig(withTracing(value), source);
-  return { ...config, models_root: resolve(folder, config.models_root) };
+  const { models_root, model_cache } = config;
+  return {
+    ...config,
+    models_root: isBucketUrl(models_root) ? models_root : resolve(folder, models_root),
+    model_cache: { ...model_cache, path: resolve(folder, model_cache.path) },
+  };
 }

@@ -1,7 +1,7 @@
 import type { ModelQueue } from "../scheduling/model-queue.ts";
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
+import type { ModelVersion } from "../sources/model-source.ts";
 import type { Reservation } from "./memory-ledger.ts";
-import type { ModelVersion } from "./model-source.ts";
 
 /** One copy of a model in the memory of one worker. */
 export interface Replica {

@@ -5,7 +5,7 @@ import { type ModelConfig, parseCoreConfig } from "../../gpu-core/config.ts";
 import { Core } from "../../gpu-core/core.ts";
 import { CoreError } from "../../gpu-core/core-error.ts";
 import type { CoreObserver } from "../../gpu-core/observe/observer.ts";
-import type { ModelSource, ModelVersion } from "../../gpu-core/registry/model-source.ts";
+import type { ModelSource, ModelVersion } from "../../gpu-core/sources/model-source.ts";
 import {
   SIMULATION_DEFAULTS,
   SimulatedEngine,
@@ -64,6 +64,8 @@ export class SimulatedSource implements ModelSource {
   reconfigure(models: Readonly<Record<string, ModelConfig>>): void {
     this.models = models;
   }
+
+  async close(): Promise<void> {}
 }
 
 /** Counts what happens. */
