@@ -1,4 +1,4 @@
-import { ConnectError, createContextKey, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, createContextKey, type Interceptor } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "../../avatar/logger.ts";
 import type { Tracing } from "../../avatar/tracing/tracing.ts";
@@ -57,7 +57,11 @@ export function observeCalls(options: ObserveCallsOptions): Interceptor {
       trace?.end(code, message);
     };
     const fail = (cause: unknown) => {
-      const error = ConnectError.from(cause);
+      // A caller that leaves shows as a failed write, too.
+      const isGone = request.signal.aborted && !(cause instanceof ConnectError);
+      const error = isGone
+        ? ConnectError.from(request.signal.reason, Code.Canceled)
+        : ConnectError.from(cause);
       end(codeToString(error.code), error.rawMessage);
     };
     try {
