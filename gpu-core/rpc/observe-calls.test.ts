@@ -79,6 +79,7 @@ test("a call counts once, with its code and its time", async () => {
 test("a write that fails because the caller has gone, or its time is up, is no defect", async () => {
   for (const [reason, code] of [
     [new Error("the connection closed"), "canceled"],
+    [new ConnectError("http/2 stream closed", Code.Internal), "canceled"],
     [new ConnectError("too late", Code.DeadlineExceeded), "deadline_exceeded"],
   ] as const) {
     const gone = new AbortController();

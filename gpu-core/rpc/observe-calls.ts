@@ -57,11 +57,7 @@ export function observeCalls(options: ObserveCallsOptions): Interceptor {
       trace?.end(code, message);
     };
     const fail = (cause: unknown) => {
-      // A caller that leaves shows as a failed write, too.
-      const isGone = request.signal.aborted && !(cause instanceof ConnectError);
-      const error = isGone
-        ? ConnectError.from(request.signal.reason, Code.Canceled)
-        : ConnectError.from(cause);
+      const error = toCallError(cause, request.signal);
       end(codeToString(error.code), error.rawMessage);
     };
     try {
@@ -76,6 +72,18 @@ export function observeCalls(options: ObserveCallsOptions): Interceptor {
       throw error;
     }
   };
+}
+
+/** What the handler said; of a call that was cut, why it was. */
+function toCallError(cause: unknown, signal: AbortSignal): ConnectError {
+  const { aborted, reason } = signal;
+  if (!aborted || (cause instanceof ConnectError && cause !== reason)) {
+    return ConnectError.from(cause);
+  }
+  // A caller that leaves shows as a failed write or, by how its connection
+  // ended, as any code; only that its time was up is another matter.
+  const isLate = reason instanceof ConnectError && reason.code === Code.DeadlineExceeded;
+  return isLate ? reason : new ConnectError("the caller has gone", Code.Canceled);
 }
 
 async function* watched<T>(
