@@ -1,4 +1,4 @@
-import { ConnectError, createContextKey, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, createContextKey, type Interceptor } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "../../avatar/logger.ts";
 import type { Tracing } from "../../avatar/tracing/tracing.ts";
@@ -57,7 +57,7 @@ export function observeCalls(options: ObserveCallsOptions): Interceptor {
       trace?.end(code, message);
     };
     const fail = (cause: unknown) => {
-      const error = ConnectError.from(cause);
+      const error = toCallError(cause, request.signal);
       end(codeToString(error.code), error.rawMessage);
     };
     try {
@@ -72,6 +72,18 @@ export function observeCalls(options: ObserveCallsOptions): Interceptor {
       throw error;
     }
   };
+}
+
+/** What the handler said; of a call that was cut, why it was. */
+function toCallError(cause: unknown, signal: AbortSignal): ConnectError {
+  const { aborted, reason } = signal;
+  if (!aborted || (cause instanceof ConnectError && cause !== reason)) {
+    return ConnectError.from(cause);
+  }
+  // A caller that leaves shows as a failed write or, by how its connection
+  // ended, as any code; only that its time was up is another matter.
+  const isLate = reason instanceof ConnectError && reason.code === Code.DeadlineExceeded;
+  return isLate ? reason : new ConnectError("the caller has gone", Code.Canceled);
 }
 
 async function* watched<T>(
