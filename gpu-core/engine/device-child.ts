@@ -82,7 +82,13 @@ export class DeviceChild {
     this.#starting = workers;
     const entry = fileURLToPath(new URL("./device-process.ts", import.meta.url));
     // With the collector at hand a load can be measured without its garbage.
-    const args = ["--expose-gc", entry, String(workers), JSON.stringify(worker)];
+    const args = [
+      "--expose-gc",
+      "--initial-old-space-size=128",
+      entry,
+      String(workers),
+      JSON.stringify(worker),
+    ];
     const child = spawn(process.execPath, args, {
       stdio: ["ignore", "inherit", "inherit", "pipe"],
     });

@@ -3,7 +3,7 @@ import type { Precision } from "../config.ts";
 import { CoreError } from "../core-error.ts";
 import type { Device } from "./device.ts";
 import type { OnRegion } from "./device-child.ts";
-import type { InferenceWorker, TensorResult } from "./inference-worker.ts";
+import type { InferenceWorker, OpenedSpeech, TensorResult } from "./inference-worker.ts";
 import type { BatchItem, BatchTimes, ModelFiles, ModelMemory } from "./messages.ts";
 
 /** The parent's side of one worker thread. */
@@ -38,13 +38,13 @@ export class DeviceWorker implements InferenceWorker {
     );
   }
 
-  async openSpeech(model: string, window: SpeechWindow): Promise<number> {
+  openSpeech(model: string, window: SpeechWindow): OpenedSpeech {
     const speech = this.device.newSpeech();
     const { samples, start, utteranceSamples } = window;
     const payload = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
     const command = { type: "open-speech", speech, model, start, utteranceSamples } as const;
-    await this.device.call(this.index, command, { timeoutMs: this.#runTimeoutMs, payload });
-    return speech;
+    const call = this.device.call(this.index, command, { timeoutMs: this.#runTimeoutMs, payload });
+    return { speech, opened: call.then(() => {}) };
   }
 
   closeSpeech(speech: number): void {

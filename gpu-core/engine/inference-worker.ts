@@ -52,8 +52,8 @@ export interface InferenceWorker {
   load(name: string, files: ModelFiles, precision: Precision): Promise<ModelMemory>;
   unload(name: string): Promise<void>;
 
-  /** Sends the samples of one request. @returns the number that its batch items carry */
-  openSpeech(model: string, window: SpeechWindow): Promise<number>;
+  /** Sends the samples of one request. Batches that follow may use it at once: what is told first is done first. */
+  openSpeech(model: string, window: SpeechWindow): OpenedSpeech;
   closeSpeech(speech: number): void;
 
   /**
@@ -69,6 +69,14 @@ export interface InferenceWorker {
 
   /** @param tensors visual float32 [n,6,320,320], then audio [n,32,16,16] */
   runTensors(model: string, count: number, tensors: Uint8Array): Promise<TensorResult>;
+}
+
+/** A request whose samples are on their way to a worker. */
+export interface OpenedSpeech {
+  /** What its batch items carry. */
+  readonly speech: number;
+  /** Rejects when the worker cannot use it; its items are left out then. */
+  readonly opened: Promise<void>;
 }
 
 export interface TensorResult {

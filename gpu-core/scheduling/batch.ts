@@ -97,8 +97,7 @@ async function runSpeech(
   finish: (times: BatchTimes) => BatchResult,
 ): Promise<BatchResult | null> {
   const works = [...new Set(frames.map(({ work }) => work))];
-  const numbers = await Promise.all(works.map((work) => work.open(worker, model)));
-  const speeches = new Map(works.map((work, i) => [work, numbers[i] ?? null]));
+  const speeches = new Map(works.map((work) => [work, work.open(worker, model)]));
   const opened = frames.filter(({ work }) => speeches.get(work) !== null);
   if (opened.length === 0) return null;
   const items = opened.map(({ work, order }) => ({ speech: speeches.get(work)!, order }));

@@ -36,8 +36,7 @@ export class SpeechWork implements Work {
   readonly #done = new Map<number, FittedMouth>();
   #next = 0;
   #delivered = 0;
-  #opened: Promise<number> | null = null;
-  #close: (speech: number) => void = () => {};
+  #open: { readonly worker: InferenceWorker; readonly speech: number } | null = null;
   #error: Error | null = null;
   #isClosed = false;
   #wake: () => void = () => {};
@@ -70,18 +69,16 @@ export class SpeechWork implements Work {
   }
 
   /** Sends the samples to the worker, once. @returns the number of the speech there; null when nobody waits any more */
-  async open(worker: InferenceWorker, model: string): Promise<number | null> {
+  open(worker: InferenceWorker, model: string): number | null {
     if (this.#isClosed || this.#error) return null;
-    if (!this.#opened) {
-      this.#close = (speech) => worker.closeSpeech(speech);
-      this.#opened = worker.openSpeech(model, this.#window);
+    if (!this.#open) {
+      const { speech, opened } = worker.openSpeech(model, this.#window);
+      this.#open = { worker, speech };
+      opened.catch((error: unknown) => {
+        this.fail(error instanceof Error ? error : new Error(String(error)));
+      });
     }
-    try {
-      return await this.#opened;
-    } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)));
-      return null;
-    }
+    return this.#open.speech;
   }
 
   deliver(mouth: FittedMouth): void {
@@ -142,7 +139,6 @@ export class SpeechWork implements Work {
   #end(): void {
     this.#isClosed = true;
     this.#done.clear();
-    // Only an open speech can be closed; one that failed to open needs no closing.
-    this.#opened?.then(this.#close, () => {});
+    this.#open?.worker.closeSpeech(this.#open.speech);
   }
 }

@@ -5,6 +5,7 @@ import type {
   InferenceDevice,
   InferenceEngine,
   InferenceWorker,
+  OpenedSpeech,
 } from "../../gpu-core/engine/inference-worker.ts";
 import type { BatchItem, BatchTimes, ModelMemory } from "../../gpu-core/engine/messages.ts";
 
@@ -146,11 +147,11 @@ export class SimulatedWorker implements InferenceWorker {
     this.models.delete(name);
   }
 
-  async openSpeech(model: string): Promise<number> {
+  openSpeech(model: string): OpenedSpeech {
     this.#check(model);
     const speech = ++this.#lastSpeech;
     this.#open.add(speech);
-    return speech;
+    return { speech, opened: Promise.resolve() };
   }
 
   closeSpeech(speech: number): void {
