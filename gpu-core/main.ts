@@ -1,37 +1,52 @@
 import type { Logger } from "../avatar/logger.ts";
+import { Access } from "./access/access.ts";
 import type { CoreConfig } from "./config.ts";
 import { Core } from "./core.ts";
 import { createFolderModelSource } from "./registry/model-source.ts";
 import { serveCore } from "./rpc/core-server.ts";
 import { deviceInfos } from "./rpc/device-infos.ts";
 
-/** Requests under way get so long when the core stops. */
-const DRAIN_LIMIT_MS = 10_000;
-
 export interface RunningCore {
   readonly core: Core;
-  /** `http://host:port`; gRPC uses the same port. */
+  /** `http://host:port`, or `https:` with `server.tls`; gRPC uses the same port. */
   readonly url: string;
   /** A table of the devices, for people. */
   deviceTable(): Promise<string>;
-  /** Finishes what is under way within a limit and ends the device processes. */
+  /**
+   * Reads tokens and certificates again. Connections stay; what cannot be used is
+   * logged, and the old is kept. Does not reject.
+   */
+  reloadAccess(): Promise<void>;
+  /**
+   * Takes nothing new, finishes what is under way within `server.drain_timeout_s`,
+   * and ends the device processes.
+   */
   stop(): Promise<void>;
 }
 
-/** Starts devices, registry and RPC port. */
+/** Starts devices, registry and RPC port. @throws SettingsError, CoreError */
 export async function startCore(config: CoreConfig, logger: Logger): Promise<RunningCore> {
+  // Before the devices: a wrong file is told at once.
+  const access = await Access.open(config.server, logger);
   const source = createFolderModelSource(config.models_root, config.models);
   const core = new Core(config, source, logger);
   try {
     await core.start();
-    const server = await serveCore(core, logger);
+    const server = await serveCore(core, access, logger);
+    const host = server.host.includes(":") ? `[${server.host}]` : server.host;
+    let stopped: Promise<void> | null = null;
+    async function stop(): Promise<void> {
+      await server.close(config.server.drain_timeout_s * 1000);
+      await core.stop();
+    }
     return {
       core,
-      url: `http://${server.host.includes(":") ? `[${server.host}]` : server.host}:${server.port}`,
+      url: `${access.tls ? "https" : "http"}://${host}:${server.port}`,
       deviceTable: async () => formatTable(await deviceInfos(core)),
-      async stop() {
-        await server.close(DRAIN_LIMIT_MS);
-        await core.stop();
+      reloadAccess: server.reloadAccess,
+      stop() {
+        stopped ??= stop();
+        return stopped;
       },
     };
   } catch (error) {
