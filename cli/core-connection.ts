@@ -1,5 +1,7 @@
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
+import { readCoreAccess } from "../edge/runtime/core-access.ts";
+import { sendToken } from "../edge/runtime/core-transport.ts";
 import { AdminService } from "../proto/gen/mouthpiece/admin/v1/admin_pb.js";
 import { InferenceService } from "../proto/gen/mouthpiece/inference/v1/inference_pb.js";
 import { CommandError } from "./command-error.ts";
@@ -14,7 +16,16 @@ export interface CoreOptions {
   /** Seconds that one answer may take. */
   readonly timeout?: string;
   readonly json?: boolean;
+  /** Its first token is sent; without it MOUTHPIECE_CORE_TOKEN is. */
+  readonly tokenFile?: string;
+  /** PEM files for an https: URL. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
+
+/** What errors call the files. */
+const OPTION_NAMES = { tokenFile: "--token-file", ca: "--ca", cert: "--cert", key: "--key" };
 
 export type CoreClient = Client<typeof InferenceService>;
 export type AdminClient = Client<typeof AdminService>;
@@ -30,11 +41,16 @@ export async function askCore<T>(
 ): Promise<T> {
   const baseUrl = checkUrl(options.core);
   const timeoutS = checkTimeout(options.timeout, defaultTimeoutS);
+  const { tokenFile, ca, cert, key } = options;
+  const files = { token_file: tokenFile, tls: { ca, cert, key } };
+  const { token, tls } = await readCoreAccess(files, OPTION_NAMES);
   // HTTP/1.1: its idle connections do not keep the process alive.
   const transport = createConnectTransport({
     baseUrl,
     httpVersion: "1.1",
     defaultTimeoutMs: timeoutS * 1000,
+    nodeOptions: baseUrl.startsWith("https:") ? { ...tls } : {},
+    interceptors: token === null ? [] : [sendToken(token)],
   });
   try {
     return await question(
@@ -49,6 +65,9 @@ export async function askCore<T>(
 function explain(error: ConnectError, url: string, timeoutS: number): string {
   if (error.code === Code.DeadlineExceeded) {
     return `the core at ${url} did not answer within ${timeoutS} s: --timeout allows more`;
+  }
+  if (error.code === Code.Unauthenticated) {
+    return `${error.rawMessage}: use --token-file, or MOUTHPIECE_CORE_TOKEN`;
   }
   if (error.code === Code.Unimplemented) {
     return `${url} is no core, or one of another version (${error.rawMessage}): use the port that server.port of the core's file says, not the edge's`;

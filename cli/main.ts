@@ -113,6 +113,10 @@ function addOperation(program: Command): void {
     command
       .option("--core <url>", "the running core", DEFAULT_CORE)
       .option("--timeout <seconds>", `for the answer; ${defaultTimeoutS} if left out`)
+      .option("--token-file <file>", "whose first token is sent; MOUTHPIECE_CORE_TOKEN if left out")
+      .option("--ca <file>", "authority of the certificate of an https: core")
+      .option("--cert <file>", "own certificate, for a core that asks for one")
+      .option("--key <file>", "its key")
       .option("--json", "print the result as JSON");
 
   asking(models.command("list"))
@@ -148,6 +152,12 @@ function addOperation(program: Command): void {
     .action(async (level, options) =>
       (await import("./commands/log-level.ts")).runLogLevel(level, options),
     );
+
+  asking(program.command("reload"))
+    .description(
+      "have a core read its configuration again: models, log level, tokens, certificates",
+    )
+    .action(async (options) => (await import("./commands/reload.ts")).runReload(options));
 
   program
     .command("doctor")

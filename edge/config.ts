@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { parseSettings } from "../avatar/settings.ts";
+import { parseSettings, SettingsError } from "../avatar/settings.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -16,6 +16,18 @@ const configSchema = z.strictObject({
       url: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:50051"),
       /** Longest wait for the next frame from the core, in seconds. */
       timeout_s: z.number().positive().max(600).default(60),
+      /** File whose first token is sent to the core. Without it MOUTHPIECE_CORE_TOKEN is, if it is set. */
+      token_file: z.string().min(1).optional(),
+      /** PEM files for an https: URL. */
+      tls: z
+        .strictObject({
+          /** Authorities of the core's certificate. Default: those of the system. */
+          ca: z.string().min(1).optional(),
+          /** This edge's own certificate and its key, for a core with server.tls.client_ca. */
+          cert: z.string().min(1).optional(),
+          key: z.string().min(1).optional(),
+        })
+        .optional(),
     })
     .prefault({}),
   /** The folder that holds `avatars/`; relative to the configuration file. */
@@ -66,7 +78,12 @@ export type EdgeConfig = z.infer<typeof configSchema>;
 
 /** Fills in defaults and checks values. @param source Named in errors. @throws SettingsError */
 export function parseEdgeConfig(value: unknown, source: string): EdgeConfig {
-  return parseSettings(configSchema, value, source);
+  const config = parseSettings(configSchema, value, source);
+  const { url, tls } = config.core;
+  if (!tls || new URL(url).protocol === "https:") return config;
+  throw new SettingsError(
+    `${source}: core.tls: core.url ${url} is not encrypted: use https:, or leave out core.tls`,
+  );
 }
 
 export function megabytes(count: number): number {

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { isAvatarId } from "../avatar/avatar-id.ts";
 import { parseSettings, SettingsError } from "../avatar/settings.ts";
+import { isLoopback } from "./access/loopback.ts";
 
 /** Seconds in milliseconds, where a configuration says seconds. */
 const seconds = (least: number, most: number) => z.number().min(least).max(most);
@@ -175,7 +176,17 @@ export function parseCoreConfig(value: unknown, source: string): CoreConfig {
       `${source}: gpus.devices.${index}: it does not exist, allowed are 0 to ${last} (gpus.count)`,
     );
   }
+  checkExposure(config.server, source);
   return config;
+}
+
+/** Who can reach the port can load models and use the GPUs. */
+function checkExposure(server: CoreConfig["server"], source: string): void {
+  const { host, token_file, tls, allow_insecure } = server;
+  if (isLoopback(host) || token_file !== undefined || tls?.client_ca || allow_insecure) return;
+  throw new SettingsError(
+    `${source}: server.host: ${host} can be reached from other machines, and anybody there could use the core: set server.token_file or server.tls.client_ca, or server.allow_insecure: true where a network that you trust is the limit`,
+  );
 }
 
 /** What a device runs its models on, in order of preference. */

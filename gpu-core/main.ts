@@ -1,40 +1,53 @@
 import type { Logger } from "../avatar/logger.ts";
 import { createTracing } from "../avatar/tracing/tracing.ts";
+import { Access } from "./access/access.ts";
 import type { CoreConfig } from "./config.ts";
 import { Core } from "./core.ts";
 import { Engine } from "./engine/engine.ts";
 import { CoreMetrics } from "./observe/core-metrics.ts";
 import { coreSnapshot } from "./observe/core-snapshot.ts";
-import type { AdminOptions } from "./rpc/admin-service.ts";
+import { compareConfigs } from "./reload.ts";
+import type { AdminOptions, ReloadResult } from "./rpc/admin-service.ts";
 import { serveCore } from "./rpc/core-server.ts";
 import { deviceInfos } from "./rpc/device-infos.ts";
 import { openModelSource } from "./sources/open-source.ts";
 
-/** Requests under way get so long when the core stops. */
-const DRAIN_LIMIT_MS = 10_000;
 /** What is left of the traces gets so long. */
 const FLUSH_LIMIT_MS = 2000;
 
 export interface RunningCore {
   readonly core: Core;
-  /** `http://host:port`; gRPC uses the same port. */
+  /** `http://host:port`, or `https:` with `server.tls`; gRPC uses the same port. */
   readonly url: string;
   /** A table of the devices, for people. */
   deviceTable(): Promise<string>;
-  /** Finishes what is under way within a limit and ends the device processes. */
+  /**
+   * Takes over `models:` and `log_level`, and reads tokens and certificates
+   * again. Connections stay; a model that changed is served until its new form
+   * is loaded, which happens afterwards.
+   */
+  reload(next: CoreConfig): Promise<ReloadResult>;
+  /**
+   * Takes nothing new, finishes what is under way within `server.drain_timeout_s`,
+   * and ends the device processes.
+   */
   stop(): Promise<void>;
 }
 
 /**
  * Starts devices, registry and RPC port.
  * @param admin what an operator may change while it runs
+ * @throws SettingsError, CoreError
  */
 export async function startCore(
   config: CoreConfig,
   logger: Logger,
   admin: AdminOptions = {},
 ): Promise<RunningCore> {
+  // Before the devices: a wrong file is told at once.
+  const access = await Access.open(config.server, logger);
   const source = await openModelSource(config, process.env, logger);
+  if (config.faults.length > 0) logger.warn("faults are injected", { faults: config.faults });
   const engine = new Engine(config, logger);
   const tracing = createTracing(config.tracing, logger);
   // The core tells the metrics what happens, and they ask the core how it is.
@@ -44,20 +57,38 @@ export async function startCore(
   const core: Core = new Core({ config, engine, source, logger, observer: metrics });
   try {
     await core.start();
-    const server = await serveCore(core, logger, { metrics, tracing, admin });
+    const server = await serveCore(core, logger, { access, metrics, tracing, admin });
+    const host = server.host.includes(":") ? `[${server.host}]` : server.host;
+    let current = config;
+    let stopped: Promise<void> | null = null;
+    async function stop(): Promise<void> {
+      await server.close(config.server.drain_timeout_s * 1000);
+      await core.stop();
+      await source.close();
+      await tracing.stop(FLUSH_LIMIT_MS);
+    }
     return {
       core,
-      url: `http://${server.host.includes(":") ? `[${server.host}]` : server.host}:${server.port}`,
+      url: `${access.tls ? "https" : "http"}://${host}:${server.port}`,
       deviceTable: async () => formatTable(await deviceInfos(core)),
-      async stop() {
-        await server.close(DRAIN_LIMIT_MS);
-        await core.stop();
-        await source.close();
-        await tracing.stop(FLUSH_LIMIT_MS);
+      async reload(next) {
+        const result = compareConfigs(current, next);
+        current = next;
+        await server.reloadAccess();
+        if (admin.logLevel) admin.logLevel.level = next.log_level;
+        // Loads take their time, and their failures are logged.
+        if (result.applied.includes("models")) void core.registry.reconfigure(next.models);
+        logger.info("configuration read again", { ...result });
+        return result;
+      },
+      stop() {
+        stopped ??= stop();
+        return stopped;
       },
     };
   } catch (error) {
     await core.stop();
+    await source.close();
     throw error;
   }
 }

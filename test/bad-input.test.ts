@@ -103,9 +103,9 @@ describe("bad input gets its documented answer, and the next good request works"
   });
   test("a model that is none", async () => {
     const body = () => wavFile(tone(800));
-    await expectProblem(await post("swapped/speak", body()), 502, /has 1 inputs/);
-    await expectProblem(await post("corrupt/speak", body()), 502, /onnxruntime cannot load/);
-    await expectProblem(await post("emptied/speak", body()), 502, /onnxruntime cannot load/);
+    await expectProblem(await post("swapped/speak", body()), 503, /has 1 inputs/);
+    await expectProblem(await post("corrupt/speak", body()), 503, /onnxruntime cannot load/);
+    await expectProblem(await post("emptied/speak", body()), 503, /onnxruntime cannot load/);
   });
   test("an impossible rectangle", async () => {
     const body = () => wavFile(tone(800));

@@ -11,7 +11,17 @@ import { runUntilStopped } from "../stop-signals.ts";
 export async function runCore(options: { config?: string }): Promise<void> {
   const config = coreConfigFrom(await readConfigFile(options.config));
   const logLevel: LevelControl = { level: config.log_level };
-  const running = await startCore(config, createProcessLogger(logLevel), { logLevel });
+  const logger = createProcessLogger(logLevel);
+  const { config: path } = options;
+  const reload = async () => running.reload(coreConfigFrom(await readConfigFile(path)));
+  const admin = { logLevel, ...(path !== undefined && { reload }) };
+  const running = await startCore(config, logger, admin);
+  process.on("SIGHUP", () => {
+    reload().catch((error: unknown) => {
+      // The old settings hold.
+      logger.error("configuration not read again", { error: String(error) });
+    });
+  });
   process.stdout.write(`${await running.deviceTable()}\nready ${running.url}\n`);
   await runUntilStopped(() => running.stop());
 }
@@ -19,9 +29,22 @@ export async function runCore(options: { config?: string }): Promise<void> {
 /** Paths in a configuration file are relative to it. */
 export function coreConfigFrom({ value, source, folder }: ConfigFile): CoreConfig {
   const config = parseCoreConfig(withTracing(value), source);
-  const { models_root, model_cache } = config;
+  const { models_root, model_cache, server } = config;
+  const { tls, token_file } = server;
+  const fromFile = (path: string) => resolve(folder, path);
   return {
     ...config,
+    server: {
+      ...server,
+      ...(token_file !== undefined && { token_file: fromFile(token_file) }),
+      ...(tls && {
+        tls: {
+          cert: fromFile(tls.cert),
+          key: fromFile(tls.key),
+          ...(tls.client_ca !== undefined && { client_ca: fromFile(tls.client_ca) }),
+        },
+      }),
+    },
     models_root: isBucketUrl(models_root) ? models_root : resolve(folder, models_root),
     model_cache: { ...model_cache, path: resolve(folder, model_cache.path) },
   };

@@ -20,7 +20,23 @@ export async function runEdge(options: { config?: string }): Promise<void> {
 /** Paths in a configuration file are relative to it. */
 export function edgeConfigFrom({ value, source, folder }: ConfigFile): EdgeConfig {
   const config = parseEdgeConfig(withTracing(value), source);
-  return { ...config, avatars_root: resolve(folder, config.avatars_root) };
+  const { token_file, tls } = config.core;
+  const fromFile = (path: string) => resolve(folder, path);
+  return {
+    ...config,
+    avatars_root: fromFile(config.avatars_root),
+    core: {
+      ...config.core,
+      ...(token_file !== undefined && { token_file: fromFile(token_file) }),
+      ...(tls && {
+        tls: Object.fromEntries(
+          Object.entries(tls).flatMap(([key, path]) =>
+            path === undefined ? [] : [[key, fromFile(path)]],
+          ),
+        ),
+      }),
+    },
+  };
 }
 
 /** The built page. @throws CommandError when it was not built */

@@ -41,12 +41,18 @@ export async function runServe(options: { config?: string }): Promise<void> {
 
   const core = await startCore(coreConfig, logger.with({ part: "core" }), { logLevel });
   try {
+    // The two share their tokens unless the edge has its own.
+    const { token_file } = coreConfig.server;
     const edgeConfig = edgeConfigFrom({
       ...file,
       value: {
         avatars_root: coreConfig.models_root,
         ...sections.edge,
-        core: { url: core.url, ...asObject(sections.edge.core) },
+        core: {
+          url: core.url,
+          ...(token_file !== undefined && { token_file }),
+          ...asObject(sections.edge.core),
+        },
         server: { ...addressFromEnvironment(), ...asObject(sections.edge.server) },
       },
     });

@@ -6,6 +6,7 @@ import {
   type InferSpeechResponse,
   Priority,
 } from "../../proto/gen/mouthpiece/inference/v1/inference_pb.js";
+import { type AccessProblem, accessProblemOf } from "./access-problem.ts";
 import {
   CoreCallError,
   type CoreCallErrorCode,
@@ -49,7 +50,7 @@ export function createConnectCoreClient(
         }
       } catch (cause) {
         const isLate = limit.signal.aborted && !signal.aborted;
-        const error = isLate ? tooSlow(timeoutMs, cause) : toCallError(cause);
+        const error = isLate ? tooSlow(timeoutMs, cause) : toCallError(cause, signal);
         if (span && error.code !== "cancelled") failSpan(span, error.code, error.message);
         throw error;
       } finally {
@@ -67,7 +68,7 @@ export function createConnectCoreClient(
         if (health.healthy) return;
       } catch (error) {
         if (timeout.aborted) throw tooSlow(HEALTH_TIMEOUT_MS, error);
-        throw toCallError(error);
+        throw toCallError(error, signal);
       }
       throw new CoreCallError("unavailable", "the core has no device that is up");
     },
@@ -135,11 +136,31 @@ function tooSlow(limitMs: number, cause: unknown): CoreCallError {
   return new CoreCallError("timeout", message, { cause });
 }
 
-function toCallError(error: unknown): CoreCallError {
+const ADVICE: Record<AccessProblem, string> = {
+  token:
+    "the core refuses this edge's token: set core.token_file or MOUTHPIECE_CORE_TOKEN to a token of the core's server.token_file",
+  untrusted:
+    "the core's certificate is not trusted: set core.tls.ca to the authority of the core's server.tls.cert, and core.url to a host that it names",
+  certificate:
+    "the core refuses this edge's certificate: set core.tls.cert and core.tls.key to one that the core's server.tls.client_ca signed",
+  "no-tls":
+    "core.url is https:, and nothing speaks TLS there: set server.tls at the core, or use http:",
+  "broken-off":
+    "the connection to the core broke off: is it running? A core with server.tls needs an https: core.url, one with server.tls.client_ca also core.tls.cert",
+};
+
+/** @param signal the caller's own */
+function toCallError(error: unknown, signal: AbortSignal): CoreCallError {
   if (error instanceof CoreCallError) return error;
   const { code, rawMessage } = ConnectError.from(error);
+  const problem = signal.aborted ? null : accessProblemOf(error);
+  if (problem) {
+    const known = problem === "broken-off" ? "unavailable" : "access";
+    return new CoreCallError(known, `${ADVICE[problem]} (${rawMessage})`, { cause: error });
+  }
   const known = CODES[code] ?? "internal";
-  const message =
-    known === "unavailable" ? `no core answers (${rawMessage}): is it running?` : rawMessage;
+  // What a core answers has no cause on this side; what kept us from it has.
+  const isUnreached = known === "unavailable" && ConnectError.from(error).cause !== undefined;
+  const message = isUnreached ? `no core answers (${rawMessage}): is it running?` : rawMessage;
   return new CoreCallError(known, message, { cause: error });
 }

@@ -45,6 +45,8 @@ export interface CoreTimes {
 export type CoreCallErrorCode =
   /** No core answers, or it is stopping. */
   | "unavailable"
+  /** Token, certificate or protocol of the two do not fit. */
+  | "access"
   /** The core's queue or memory is full. */
   | "busy"
   /** The core does not know the avatar, or cannot serve its model. */

@@ -39,6 +39,7 @@ const AVATAR_STATUS: Record<AvatarErrorCode, number> = {
 
 const CORE_STATUS: Record<CoreCallErrorCode, number> = {
   unavailable: 503,
+  access: 503,
   busy: 503,
   model: 502,
   timeout: 504,
@@ -87,7 +88,12 @@ function describe(error: unknown): { status: number; detail: string; retryAfterS
   if (error instanceof ImageError) {
     return { status: 500, detail: `a published frame cannot be read: ${error.message}` };
   }
-  if (error instanceof CoreCallError) return withRetry(CORE_STATUS[error.code], error.message);
+  if (error instanceof CoreCallError) {
+    // Which setting is wrong is nobody's business but the operator's.
+    const isOurs = error.code === "access";
+    const detail = isOurs ? "the core does not let this edge in: its log says why" : error.message;
+    return withRetry(CORE_STATUS[error.code], detail);
+  }
   return { status: 500, detail: "an error on our side: the log has more under this request id" };
 }
 

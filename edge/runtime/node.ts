@@ -1,7 +1,6 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { serve } from "@hono/node-server";
 import type { Logger } from "../../avatar/logger.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
@@ -9,6 +8,7 @@ import { createTracing } from "../../avatar/tracing/tracing.ts";
 import { createApp } from "../app.ts";
 import type { EdgeConfig } from "../config.ts";
 import { createConnectCoreClient } from "../core/connect-core-client.ts";
+import { createCoreTransport } from "./core-transport.ts";
 import { createFolderAssets } from "./folder-assets.ts";
 import { createPreparerPool } from "./preparer-pool.ts";
 
@@ -19,6 +19,8 @@ const FLUSH_LIMIT_MS = 2000;
 
 export interface RunningEdge {
   readonly url: string;
+  /** Whether the core answers and can serve. @throws CoreCallError */
+  checkCore(signal: AbortSignal): Promise<void>;
   /** Takes no new requests, and ends those under way within a limit. */
   stop(): Promise<void>;
 }
@@ -26,24 +28,21 @@ export interface RunningEdge {
 /**
  * The edge on Node: avatars from a folder, the core over gRPC.
  * @param assetsRoot folder of the built page; null serves none
+ * @throws SettingsError when a file that `config.core` names cannot be used
  */
 export async function startNodeEdge(
   config: EdgeConfig,
   assetsRoot: string | null,
   logger: Logger,
 ): Promise<RunningEdge> {
-  const sessionManager = new Http2SessionManager(config.core.url);
-  const transport = createGrpcTransport({
-    baseUrl: config.core.url,
-    acceptCompression: [],
-    sessionManager,
-  });
+  const { transport, close } = await createCoreTransport(config.core);
   const tracing = createTracing(config.tracing, logger);
+  const core = createConnectCoreClient(transport, config.core.timeout_s * 1000, tracing);
   const preparer = createPreparerPool(availableParallelism());
   const app = createApp({
     config,
     store: createFolderStore(config.avatars_root),
-    core: createConnectCoreClient(transport, config.core.timeout_s * 1000, tracing),
+    core,
     preparer,
     assets: assetsRoot === null ? null : createFolderAssets(assetsRoot),
     logger,
@@ -58,13 +57,14 @@ export async function startNodeEdge(
   const address = await promise;
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`,
+    checkCore: (signal) => core.checkHealth(signal),
     async stop() {
       const closed = new Promise<void>((done) => server.close(() => done()));
       server.closeIdleConnections();
       const cut = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
       await closed;
       clearTimeout(cut);
-      sessionManager.abort();
+      close();
       await preparer.stop();
       await tracing.stop(FLUSH_LIMIT_MS);
     },

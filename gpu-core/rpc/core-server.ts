@@ -10,41 +10,57 @@ import { Health } from "../../proto/gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../proto/gen/grpc/reflection/v1/reflection_pb.js";
 import { AdminService } from "../../proto/gen/mouthpiece/admin/v1/admin_pb.js";
 import { InferenceService } from "../../proto/gen/mouthpiece/inference/v1/inference_pb.js";
+import type { Access } from "../access/access.ts";
 import type { Core } from "../core.ts";
 import type { CoreMetrics } from "../observe/core-metrics.ts";
 import { noObserver } from "../observe/observer.ts";
 import { type AdminOptions, createAdminService } from "./admin-service.ts";
+import { Drain } from "./drain.ts";
+import { createCutInterceptor, createGate } from "./gate.ts";
 import { createHealthService } from "./health-service.ts";
 import { createInferenceService } from "./inference-service.ts";
 import { observeCalls } from "./observe-calls.ts";
-import { listenOnOnePort, type OnePortServer } from "./one-port-server.ts";
+import { listenOnOnePort, type OnePortOptions } from "./one-port-server.ts";
 import { createReflectionService } from "./reflection-service.ts";
 
 const MEGABYTE = 1024 * 1024;
 /** Of a request that only names something, which a stream keeps for as long as it lasts. */
 const MAX_NAME_MESSAGE_BYTES = 4096;
+/** Probes have no token, and learn nothing that a refused connection would not tell. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
+
+export interface CoreServer {
+  readonly host: string;
+  readonly port: number;
+  /** Reads tokens and certificates again; connections that are open stay. Does not reject. */
+  reloadAccess(): Promise<void>;
+  /** Takes nothing new, waits for requests under way up to `limitMs`, then cuts them. */
+  close(limitMs: number): Promise<void>;
+}
 
 export interface CoreServerOptions {
+  /** Who is let in. */
+  readonly access: Access;
   /** Answers `/metrics` and is told of every call. Without it there are none. */
   readonly metrics?: CoreMetrics | undefined;
   /** Default: nothing is traced. */
   readonly tracing?: Tracing | undefined;
   /** What AdminService may change. Default: nothing. */
   readonly admin?: AdminOptions | undefined;
+  readonly timing?: Pick<OnePortOptions, "keepAlive" | "firstBytesTimeoutMs">;
 }
 
 /** Serves the core: Connect, gRPC-Web and gRPC, with probes and metrics, on one port. */
 export async function serveCore(
   core: Core,
   logger: Logger,
-  options: CoreServerOptions = {},
-): Promise<OnePortServer> {
-  const { metrics, tracing = noTracing, admin = {} } = options;
+  options: CoreServerOptions,
+): Promise<CoreServer> {
+  const { access, metrics, tracing = noTracing, admin = {}, timing = {} } = options;
   const { host, port, max_message_size_mb } = core.config.server;
+  const drain = new Drain();
   const router = createConnectRouter({
-    readMaxBytes: Math.round(max_message_size_mb * MEGABYTE),
-    // Pixels and tensors do not compress enough to pay for it.
-    acceptCompression: [],
+    requestGate: createGate(access, drain),
     interceptors: [
       observeCalls({
         observer: metrics ?? noObserver,
@@ -53,18 +69,22 @@ export async function serveCore(
         services: new Set([InferenceService.typeName, AdminService.typeName]),
         now: () => performance.now(),
       }),
+      createCutInterceptor(drain.cut),
     ],
+    shutdownSignal: drain.cut,
+    readMaxBytes: Math.round(max_message_size_mb * MEGABYTE),
+    // Pixels and tensors do not compress enough to pay for it.
+    acceptCompression: [],
   });
-  const closing = new AbortController();
   router.service(InferenceService, createInferenceService(core, logger));
-  router.service(Health, createHealthService(core, logger, { closing: closing.signal }), {
+  router.service(Health, createHealthService(core, logger, { closing: drain.closing }), {
     readMaxBytes: MAX_NAME_MESSAGE_BYTES,
   });
   router.service(AdminService, createAdminService(admin, logger), {
     readMaxBytes: MAX_NAME_MESSAGE_BYTES,
   });
   const services = [InferenceService, AdminService, Health, ServerReflection];
-  router.service(ServerReflection, createReflectionService(services), {
+  router.service(ServerReflection, createReflectionService(services, drain.closing), {
     readMaxBytes: MAX_NAME_MESSAGE_BYTES,
   });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -73,27 +93,44 @@ export async function serveCore(
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? "").split("?")[0] ?? "";
     const handler = handlers.get(path);
+    if (!handler && !OPEN_PATHS.has(path)) {
+      if (!access.allows(request.headers.authorization ?? null)) return refusePlain(response);
+    }
     if (path === "/metrics" && metrics) return answerMetrics(metrics, request, response, logger);
-    if (!handler) return answerPlain(core, request.method ?? "", path, response);
-    const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
+    if (!handler) return answerPlain(core, drain, request.method ?? "", path, response);
+    const leave = drain.closing.aborted ? () => {} : drain.enter();
+    response.once("close", leave);
+    let signal: AbortSignal | null = null;
     try {
+      const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
+      signal = call.signal;
       await universalResponseToNodeResponse(await handler(call), response);
     } catch (error) {
-      if (call.signal.aborted) return;
+      if (signal?.aborted) return;
       logger.error("an answer could not be sent", { path, error: String(error) });
       response.destroy();
     }
   }
-  const server = await listenOnOnePort(
-    (request, response) => void answer(request, response),
+  const server = await listenOnOnePort((request, response) => void answer(request, response), {
     host,
     port,
-  );
+    tls: access.tls,
+    needsCertificate: access.needsCertificate,
+    logger,
+    ...timing,
+  });
   return {
-    ...server,
-    close(limitMs) {
-      closing.abort();
-      return server.close(limitMs);
+    host,
+    port: server.port,
+    async reloadAccess() {
+      await access.reload();
+      if (access.tls) server.setTls(access.tls);
+    },
+    async close(limitMs) {
+      drain.begin();
+      server.drain();
+      await drain.finish(limitMs);
+      await server.close();
     },
   };
 }
@@ -118,10 +155,28 @@ async function answerMetrics(
   }
 }
 
-function answerPlain(core: Core, method: string, path: string, response: ServerResponse): void {
+function refusePlain(response: ServerResponse): void {
+  response.writeHead(401, {
+    "content-type": "text/plain; charset=utf-8",
+    "www-authenticate": "Bearer",
+  });
+  response.end('send "authorization: Bearer ..." with a token of the core\'s server.token_file\n');
+}
+
+function answerPlain(
+  core: Core,
+  drain: Drain,
+  method: string,
+  path: string,
+  response: ServerResponse,
+): void {
+  const readiness = (): [number, string] => {
+    if (drain.closing.aborted) return [503, "draining\n"];
+    return core.isReady ? [200, "ready\n"] : [503, "no device is up\n"];
+  };
   const answers: Record<string, () => [number, string]> = {
     "/livez": () => [200, "live\n"],
-    "/readyz": () => (core.isReady ? [200, "ready\n"] : [503, "no device is up\n"]),
+    "/readyz": readiness,
   };
   const [status, text] = (method === "GET" && answers[path]?.()) || [
     404,

@@ -13,6 +13,7 @@ import type {
   ServerReflectionRequest,
   ServerReflectionResponseSchema,
 } from "../../proto/gen/grpc/reflection/v1/reflection_pb.js";
+import { untilAborted } from "./until-aborted.ts";
 
 type Answer = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
@@ -21,9 +22,11 @@ type Answer = NonNullable<
 /**
  * The handler of `grpc.reflection.v1.ServerReflection`, with which grpcurl and
  * its like list and call `services` without having their files.
+ * @param closing ends the streams, which their callers may keep open for ever
  */
 export function createReflectionService(
   services: readonly DescService[],
+  closing: AbortSignal,
 ): ServiceImpl<typeof ServerReflection> {
   const files = withDependencies(services.map(({ file }) => file));
   const fileOfSymbol = new Map(
@@ -61,7 +64,7 @@ export function createReflectionService(
 
   return {
     async *serverReflectionInfo(requests) {
-      for await (const request of requests) {
+      for await (const request of untilAborted(requests, closing)) {
         yield {
           validHost: request.host,
           originalRequest: request,

@@ -1,0 +1,33 @@
+import type { Interceptor, Transport } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { type CoreAccessFiles, readCoreAccess } from "./core-access.ts";
+
+/** A connection to the core, and its end. */
+export interface CoreTransport {
+  readonly transport: Transport;
+  /** Ends what is under way. */
+  close(): void;
+}
+
+/** gRPC, with what the core asks of its callers. @throws SettingsError */
+export async function createCoreTransport(
+  core: { readonly url: string } & CoreAccessFiles,
+): Promise<CoreTransport> {
+  const { token, tls } = await readCoreAccess(core);
+  const sessionManager = new Http2SessionManager(core.url, undefined, { ...tls });
+  const transport = createGrpcTransport({
+    baseUrl: core.url,
+    acceptCompression: [],
+    sessionManager,
+    interceptors: token === null ? [] : [sendToken(token)],
+  });
+  return { transport, close: () => sessionManager.abort() };
+}
+
+/** Puts a bearer token on each call. */
+export function sendToken(token: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set("authorization", `Bearer ${token}`);
+    return next(request);
+  };
+}

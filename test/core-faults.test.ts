@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Code } from "@connectrpc/connect";
+import { silentLogger } from "../avatar/logger.ts";
+import { parseCoreConfig } from "../gpu-core/config.ts";
+import { startCore } from "../gpu-core/main.ts";
+import { connectCaller } from "./support/core-caller.ts";
+import { temporaryFolder, writeTinyAvatar } from "./support/tiny-avatar.ts";
+
+/** A core of real processes with the avatars ada and ben. */
+async function start(
+  t: { after(end: () => Promise<void>): void },
+  settings: { faults?: object[]; gpus?: object; supervision?: object; capacity?: object } = {},
+) {
+  const root = await temporaryFolder(t);
+  const version = await writeTinyAvatar(root, "ada");
+  await writeTinyAvatar(root, "ben");
+  const { gpus, ...others } = settings;
+  const config = {
+    models_root: root,
+    server: { port: 0 },
+    gpus: { cpu_threads_per_worker: 1, ...gpus },
+    ...others,
+  };
+  const running = await startCore(parseCoreConfig(config, "test"), silentLogger);
+  t.after(() => running.stop());
+  const caller = connectCaller(running.url);
+  t.after(async () => caller.close());
+  const metric = async (name: string): Promise<number> => {
+    const text = await (await fetch(`${running.url}/metrics`)).text();
+    const lines = text.split("\n").filter((line) => line.startsWith(`mouthpiece_core_${name}`));
+    return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  };
+  const modelFile = join(root, "avatars", "ada", version, "model.onnx");
+  return { ...running, ...caller, metric, modelFile };
+}
+
+test("SIGKILL under load: every request goes on elsewhere, to the same bytes", async (t) => {
+  const { core, speak, metric } = await start(t, { gpus: { count: 2 } });
+  const expected = (await speak("ada", 40)).checksums;
+  await speak("ben", 1);
+  let isOver = false;
+  const spoken: Awaited<ReturnType<typeof speak>>[] = [];
+  const clients = Array.from({ length: 6 }, async (_, n) => {
+    while (!isOver) spoken.push(await speak(n % 2 === 0 ? "ada" : "ben", 40));
+  });
+  for (let kill = 0; kill < 4; kill++) {
+    const device = core.engine.devices[kill % 2]!;
+    for (let i = 0; i < 500 && core.queuedOn(device.index) === 0; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    process.kill(device.pid!, "SIGKILL");
+    for (let i = 0; i < 500 && device.restarts <= Math.floor(kill / 2); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    for (let i = 0; i < 500 && device.state !== "ready"; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    // Long enough that nobody meets two of them.
+    const seen = spoken.length;
+    for (let i = 0; i < 500 && spoken.length < seen + 12; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+  isOver = true;
+  await Promise.all(clients);
+  for (const { error, checksums } of spoken) {
+    assert.equal(error, null);
+    assert.deepEqual(checksums, expected);
+  }
+  assert.ok((await metric("batches_retried_total")) >= 1);
+  assert.equal(await metric("device_restarts_total"), 4);
+});
+
+test("a run that hangs costs its process, and nobody his request", async (t) => {
+  const faults = [{ point: "model.run", action: "hang", model: "ada", process: 0, skip: 5 }];
+  const { speak, metric } = await start(t, { faults, supervision: { run_timeout_s: 0.5 } });
+  const { error, frames } = await speak("ada", 20);
+  assert.equal(error, null);
+  assert.equal(frames, 20);
+  assert.equal(await metric("batches_retried_total"), 1);
+  assert.equal(await metric("device_restarts_total"), 1);
+});
+
+test("a process that dies in a run is the same to the caller", async (t) => {
+  const faults = [{ point: "model.run", action: "exit", process: 0, skip: 3 }];
+  const { speak, metric } = await start(t, { faults });
+  const { error, frames } = await speak("ada", 20);
+  assert.equal(error, null);
+  assert.equal(frames, 20);
+  assert.equal(await metric("batches_retried_total"), 1);
+});
+
+test("a model whose load ends every process is left alone, and others are served", async (t) => {
+  const faults = [{ point: "model.load", action: "exit", model: "ada", count: 0 }];
+  const { speak, metric } = await start(t, { faults });
+  const { error } = await speak("ada", 1);
+  assert.equal(error?.code, Code.Unavailable);
+  assert.match(error.rawMessage, /ada cannot be loaded: device 0 ended/);
+  assert.equal((await speak("ben", 5)).error, null);
+  assert.equal(await metric("device_restarts_total"), 2);
+  assert.equal(await metric('model_loads_total{result="failed"}'), 2);
+});
+
+test("a load that fails is told with its reason and when it is tried again, then works", async (t) => {
+  const faults = [{ point: "model.load", action: "fail", model: "ada" }];
+  const { speak, rpc } = await start(t, { faults });
+  const { error } = await speak("ada", 1);
+  assert.equal(error?.code, Code.Unavailable);
+  assert.match(error.rawMessage, /injected fault at model.load \(attempt 1; the next one in 1 s\)/);
+  assert.equal(error.metadata.get("retry-after"), "1");
+  assert.equal((await rpc.loadModel({ modelId: "ada" })).model?.error, "");
+  assert.equal((await speak("ada", 3)).error, null);
+});
+
+test("a caller's deadline holds while the worker is slow", async (t) => {
+  const faults = [{ point: "model.run", action: "delay", delay_ms: 300, count: 0 }];
+  const { speak, metric } = await start(t, { faults });
+  const { error, frames } = await speak("ada", 50, { timeoutMs: 1000 });
+  assert.equal(error?.code, Code.DeadlineExceeded);
+  assert.ok(frames < 10);
+  const made = await metric("frames_total");
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  // What was under way is finished, and nothing is begun.
+  assert.ok((await metric("frames_total")) <= made + 2);
+});
+
+test("a model that makes NaN gives black mouths, not noise", async (t) => {
+  const faults = [{ point: "model.run", action: "nan", model: "ada", count: 0 }];
+  const { rpc } = await start(t, { faults });
+  const { outputs } = await rpc.inferBatch({
+    modelId: "ada",
+    batchSize: 1,
+    visualFrames: new Uint8Array(6 * 320 * 320 * 4),
+    audioFeatures: new Uint8Array(32 * 16 * 16 * 4),
+  });
+  // The float API says what the model made.
+  assert.ok(Number.isNaN(new Float32Array(outputs[0]!.data.slice().buffer)[0]));
+});
+
+test("a file that is damaged while the model serves: the old copy goes on, a reload says why", async (t) => {
+  const { speak, rpc, modelFile } = await start(t);
+  assert.equal((await speak("ada", 2)).error, null);
+  await writeFile(modelFile, "not a model");
+  await assert.rejects(rpc.loadModel({ modelId: "ada", forceReload: true }), /export the model/);
+  assert.equal((await speak("ada", 2)).error, null);
+});
