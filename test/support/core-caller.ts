@@ -82,7 +82,7 @@ export function connectCaller(url: string): CoreCaller {
           spoken.computeMs += computeMs(mouth);
           spoken.queueMs += mouth.times?.queueMs ?? 0;
           checksums.push(crc32(mouth.pixels));
-          if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+          if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
         }
         if (spoken.frames !== frames) {
           throw new ConnectError(`${spoken.frames} of ${frames} frames came`, Code.DataLoss);
