@@ -17,6 +17,12 @@ import type {
 } from "./messages.ts";
 
 const GIGABYTE = 1024 ** 3;
+/**
+ * glibc raises the size from which it gives memory back with each large piece
+ * that is freed; then models that come and go leave holes, and the process
+ * grows. Held down, it stays flat, and a third smaller. Other allocators ignore it.
+ */
+const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(1024 ** 2) };
 
 export type OnRegion = (item: number, pixels: Uint8Array<ArrayBuffer>) => void;
 
@@ -91,6 +97,7 @@ export class DeviceChild {
     ];
     const child = spawn(process.execPath, args, {
       stdio: ["ignore", "inherit", "inherit", "pipe"],
+      env: { ...ALLOCATOR, ...process.env },
     });
     this.#child = child;
     // stdio says that the fourth is a pipe, which is a duplex socket.
