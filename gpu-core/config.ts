@@ -31,6 +31,8 @@ const serverSchema = z.strictObject({
   queue_size: z.int().min(1).max(10_000).default(50),
   /** A request that nothing was done for within this time is refused; 0 waits for its deadline. */
   queue_timeout_s: seconds(0, 3600).default(10),
+  /** A caller that takes no frame for so long is given up. */
+  reader_timeout_s: seconds(0.1, 3600).default(60),
   /** SIGTERM lets requests under way finish for so long. */
   drain_timeout_s: seconds(0, 3600).default(10),
   /** Serve TLS; with client_ca, only callers whose certificate it signed (mTLS). PEM files. */

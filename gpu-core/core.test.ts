@@ -114,3 +114,46 @@ test("InferBatch is retried as well", async () => {
   assert.equal((await answer).device, 1 - at);
   assert.equal(events.retries, 1);
 });
+
+test("a reader that stands still does not keep a model in memory for ever", async () => {
+  const { clock, core, engine, source } = await startSimulatedCore({
+    config: { server: { reader_timeout_s: 30 } },
+  });
+  const request = {
+    modelId: "a",
+    version: "",
+    window: { samples: new Int16Array(160_000), start: 0, utteranceSamples: 160_000 },
+    firstFrame: 0,
+    backgroundIndices: Array(100).fill(0),
+    priority: "live" as const,
+  };
+  const mouths = core.inferSpeech(request, { signal: new AbortController().signal });
+  const first = mouths.next();
+  await clock.advanceBy(1000);
+  assert.equal((await first).done, false);
+  assert.equal(core.queuedOn(0), 1);
+  await clock.advanceBy(31_000);
+  assert.equal(core.queuedOn(0), 0);
+  assert.equal(engine.devices[0]!.workers[0]!.speeches, 0);
+  core.registry.unload("a");
+  await clock.advanceBy(1000);
+  assert.equal(source.held, 0);
+  await assert.rejects(mouths.next(), /no frame was taken for 30 s/);
+});
+
+test("a live request does not wait for preloads that wait for live speech", async () => {
+  const models = Object.fromEntries(["b", "c", "d"].map((id) => [id, { preload: true }]));
+  const { clock, core, speak, engine } = await startSimulatedCore({
+    config: { server: { queue_size: 100 } },
+    engine: { frameMs: () => 39 },
+  });
+  speak("a", 240);
+  speak("a", 240);
+  await clock.advanceBy(500);
+  void core.registry.reconfigure(models);
+  await clock.advanceBy(2000);
+  assert.deepEqual([...engine.devices[0]!.workers[0]!.models].length, 1, "preloads wait");
+  const live = speak("b", 1);
+  await clock.advanceBy(1000);
+  assert.ok(live.isDone);
+});

@@ -168,6 +168,8 @@ export class Core {
       try {
         const orders = frameOrders(request, lease).slice(delivered);
         const work = new SpeechWork(request.window, orders, workLimits, this.#clock);
+        // A reader that stands still keeps this generator where it is, but not the model in memory.
+        work.onAbandoned = () => lease.release();
         for await (const mouth of work.mouths(lease.replica.queue, limits.signal)) {
           stats.frames++;
           stats.unetMs += mouth.times?.unetMs ?? 0;
@@ -221,11 +223,12 @@ export class Core {
   }
 
   #workLimits(priority: Priority, { timeoutMs }: CallLimits): WorkLimits {
-    const { queue_timeout_s } = this.config.server;
+    const { queue_timeout_s, reader_timeout_s } = this.config.server;
     return {
       priority,
       deadlineMs:
         timeoutMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.now() + timeoutMs,
+      readerTimeoutMs: 1000 * reader_timeout_s,
       queueTimeoutMs: queue_timeout_s === 0 ? Number.POSITIVE_INFINITY : 1000 * queue_timeout_s,
     };
   }

@@ -172,10 +172,17 @@ export class Registry {
     }
   }
 
-  /** Loads the models that are configured so, where nothing live is in the way. One that fails is tried again with back-off. */
+  /**
+   * Loads the models that are configured so, where nothing live is in the way,
+   * one per worker at a time: a load that somebody waits for must not queue up
+   * behind a thousand. One that fails is tried again with back-off.
+   */
   async preload(): Promise<void> {
     const ids = Object.keys(this.#models).filter((id) => this.#models[id]?.preload);
-    await Promise.all(ids.map((id) => this.#preloadOne(id)));
+    const next = async () => {
+      for (let id = ids.shift(); id !== undefined; id = ids.shift()) await this.#preloadOne(id);
+    };
+    await Promise.all(this.#options.schedulers.map(next));
   }
 
   /** Takes over other `models:` settings: new ones are preloaded, changed ones loaded again while the old copy serves. */
@@ -310,9 +317,11 @@ export class Registry {
 
   /** One load per model at a time; who comes later joins it. */
   #load(entry: ModelEntry, version: string, priority: Priority): Promise<Replica> {
+    if (priority === "live") entry.isWaitedFor = true;
     if (entry.loading) return entry.loading;
     const load = this.#loadFirst(entry, version, priority).finally(() => {
       entry.loading = null;
+      entry.isWaitedFor = false;
     });
     entry.loading = load;
     return load;
@@ -389,7 +398,8 @@ export class Registry {
     const started = this.#clock.now();
     entry.admitted++;
     try {
-      memory.settle(await scheduler.load(name, model.files, precision, priority));
+      const isWaitedFor = () => priority === "live" || entry.isWaitedFor;
+      memory.settle(await scheduler.load(name, model.files, precision, isWaitedFor));
     } catch (error) {
       memory.release();
       observer.modelLoaded({ device, ms: this.#clock.now() - started, ok: false });

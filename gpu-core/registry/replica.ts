@@ -35,6 +35,8 @@ export class ModelEntry {
   readonly id: string;
   replicas: Replica[] = [];
   loading: Promise<Replica> | null = null;
+  /** A request waits for `loading`. */
+  isWaitedFor = false;
   /** Loads that have their worker and their memory. */
   admitted = 0;
   failure: LoadFailure | null = null;

@@ -29,6 +29,8 @@ export interface WorkTimes extends BatchTimes {
 export class SpeechWork implements Work {
   readonly limits: WorkLimits;
   waitingSinceMs: number;
+  /** Called when the reader has not taken a frame for too long; he gets an error if he ever does. */
+  onAbandoned: () => void = () => {};
   readonly #clock: Clock;
   readonly #window: SpeechWindow;
   readonly #orders: readonly FrameOrder[];
@@ -40,6 +42,7 @@ export class SpeechWork implements Work {
   #error: Error | null = null;
   #isClosed = false;
   #wake: () => void = () => {};
+  #cancelWatch: () => void = () => {};
 
   constructor(
     window: SpeechWindow,
@@ -119,7 +122,9 @@ export class SpeechWork implements Work {
           if (this.readyFrames(level) === 0) this.waitingSinceMs = this.#clock.now();
           this.#delivered++;
           queue.poke(this);
+          this.#cancelWatch = this.#watchReader(queue);
           yield mouth;
+          this.#cancelWatch();
         } else if (this.#error) {
           throw this.#error;
         } else {
@@ -131,9 +136,23 @@ export class SpeechWork implements Work {
     } finally {
       signal.removeEventListener("abort", abort);
       endWatch();
+      this.#cancelWatch();
       queue.remove(this);
       this.#end();
     }
+  }
+
+  #watchReader(queue: ModelQueue): () => void {
+    const { readerTimeoutMs } = this.limits;
+    if (!Number.isFinite(readerTimeoutMs)) return () => {};
+    return this.#clock.after(readerTimeoutMs, () => {
+      const seconds = readerTimeoutMs / 1000;
+      const what = `no frame was taken for ${seconds} s (server.reader_timeout_s): ask again for the rest`;
+      this.fail(new CoreError("cancelled", what));
+      queue.remove(this);
+      this.#end();
+      this.onAbandoned();
+    });
   }
 
   #end(): void {

@@ -20,6 +20,8 @@ export interface WorkLimits {
   readonly deadlineMs: number;
   /** The first frame starts within so long, or the request is refused; Infinity for none. */
   readonly queueTimeoutMs: number;
+  /** A reader that takes no frame for so long is given up; Infinity never. */
+  readonly readerTimeoutMs: number;
 }
 
 /** A request in a queue: frames, of which some may run now. */

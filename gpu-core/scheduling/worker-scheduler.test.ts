@@ -12,7 +12,12 @@ import { WorkerScheduler } from "./worker-scheduler.ts";
 
 const NEVER = new AbortController().signal;
 const FOREVER = Number.POSITIVE_INFINITY;
-const LIVE: WorkLimits = { priority: "live", deadlineMs: FOREVER, queueTimeoutMs: FOREVER };
+const LIVE: WorkLimits = {
+  priority: "live",
+  deadlineMs: FOREVER,
+  queueTimeoutMs: FOREVER,
+  readerTimeoutMs: FOREVER,
+};
 const WINDOW = { samples: new Int16Array(0), start: 0, utteranceSamples: 0 };
 const FILES = {} as ModelFiles;
 const REGION = { x: 0, y: 0, width: 0, height: 0 };
@@ -42,7 +47,7 @@ async function setUp(
     ...settings,
   });
   const open = async (name: string) => {
-    const loaded = scheduler.load(name, FILES, "fp32", "live");
+    const loaded = scheduler.load(name, FILES, "fp32", () => true);
     await clock.advanceBy(100);
     await loaded;
     return scheduler.open(name);
@@ -296,17 +301,21 @@ test("a device that ends fails what waits and what runs, as lost", async () => {
   assert.equal(scheduler.requests, 0);
 });
 
-test("a preload lets live speech go first, but not for ever", async () => {
+test("a preload lets live speech go first, until somebody waits for it", async () => {
+  let isWaitedFor = false;
   const { clock, scheduler, worker, open, speak } = await setUp();
   const queue = await open("a");
   speak(queue, 500);
   let loadedMs: number | null = null;
-  void scheduler.load("b", FILES, "fp32", "batch").then(() => {
-    loadedMs = clock.now();
-  });
-  await clock.advanceBy(4000);
+  void scheduler
+    .load("b", FILES, "fp32", () => isWaitedFor)
+    .then(() => {
+      loadedMs = clock.now();
+    });
+  await clock.advanceBy(2000);
   assert.equal(loadedMs, null);
-  await clock.advanceBy(3000);
+  isWaitedFor = true;
+  await clock.advanceBy(500);
   assert.notEqual(loadedMs, null);
   assert.ok(worker.models.has("b"));
 });

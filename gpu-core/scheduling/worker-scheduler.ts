@@ -7,7 +7,7 @@ import { type Batch, runBatch, takeBatch } from "./batch.ts";
 import { DecayingRate } from "./decaying-rate.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { type ModelFlow, ModelQueue } from "./model-queue.ts";
-import { LEVELS, type Level, type Priority } from "./work.ts";
+import { LEVELS, type Level } from "./work.ts";
 
 /** One batch runs, and the next is there before it ends, so that the worker never idles between two. */
 const BATCHES_IN_FLIGHT = 2;
@@ -115,20 +115,21 @@ export class WorkerScheduler {
   }
 
   /**
-   * Loads a model. With priority `batch` when live speech pauses, or after 30 seconds.
+   * Loads a model: while nobody waits for it when live speech pauses, or after 30 seconds.
+   * @param isWaitedFor asked again and again, since somebody may come
    * @throws CoreError as InferenceWorker.load
    */
   async load(
     name: string,
     files: ModelFiles,
     precision: Precision,
-    priority: Priority,
+    isWaitedFor: () => boolean,
   ): Promise<ModelMemory> {
     const { clock } = this.#options;
     this.#loading++;
     try {
       const latestMs = clock.now() + LOAD_PATIENCE_MS;
-      while (priority === "batch" && this.#hasLiveWork() && clock.now() < latestMs) {
+      while (!isWaitedFor() && this.#hasLiveWork() && clock.now() < latestMs) {
         await new Promise<void>((resolve) => clock.after(LOAD_RETRY_MS, resolve));
       }
       const started = clock.now();
