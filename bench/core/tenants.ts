@@ -5,16 +5,16 @@ import { silentLogger } from "../../avatar/logger.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
 import { SeededRandom } from "../../test/fuzz/random.ts";
-import { connectCaller } from "../../test/support/core-caller.ts";
 import { manyIds, writeManyAvatars } from "../../test/support/many-avatars.ts";
 import { round } from "../compare.ts";
 import type { Rows } from "../rows.ts";
+import { startCallerProcess } from "./caller-process.ts";
 
 /** The published figure: a second of speech in four. */
 const TENANTS = 8;
 const FRAMES = 8;
-/** Together the tenants ask for about half of what the worker can do. */
-const UTILISATION = 0.5;
+/** Together the others ask for so much of what the worker can do. */
+const UTILISATION = 0.4;
 const NOISE = 20;
 const PHASE_MS = 15_000;
 const ROUNDS = 3;
@@ -35,12 +35,13 @@ export async function benchTenants(): Promise<Rows> {
     gpus: { cpu_threads_per_worker: 1 },
   };
   const running = await startCore(parseCoreConfig(config, "bench"), silentLogger);
-  const caller = connectCaller(running.url);
-  const noisy = connectCaller(running.url);
+  const caller = startCallerProcess(running.url);
+  const noisy = startCallerProcess(running.url);
   try {
     for (const id of ids) await caller.speak(id, FRAMES);
     const alone = [];
-    for (let i = 0; i < 20; i++) alone.push((await caller.speak(ids[0]!, FRAMES)).computeMs);
+    // The worker is taken for longer than it computes; the caller's way home is not the worker's.
+    for (let i = 0; i < 20; i++) alone.push((await caller.speak(ids[0]!, FRAMES)).ms);
     const requestMs = alone.reduce((a, b) => a + b) / alone.length;
     const everyMs = (TENANTS * requestMs) / UTILISATION;
     const quiet: number[] = [];
