@@ -1,8 +1,7 @@
-import { stat } from "node:fs/promises";
 import type { Logger } from "../../avatar/logger.ts";
 import type { Clock } from "../clock.ts";
 import type { CoreConfig, ModelConfig } from "../config.ts";
-import { CoreError, type CoreErrorCode, toErrorData } from "../core-error.ts";
+import { CoreError, toErrorData } from "../core-error.ts";
 import type { InferenceDevice } from "../engine/inference-worker.ts";
 import type { CoreObserver, EvictionReason } from "../observe/observer.ts";
 import type { Priority } from "../scheduling/work.ts";
@@ -10,15 +9,14 @@ import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
 import type { ModelSource, ModelVersion } from "../sources/model-source.ts";
 import { Admission } from "./admission.ts";
 import { createEvictionPolicy, type EvictionPolicy } from "./eviction.ts";
+import { ModelLoader } from "./model-loader.ts";
 import { StatsBook } from "./model-stats.ts";
-import { ModelEntry, nextFailure, type Replica } from "./replica.ts";
+import { ModelEntry, type Replica } from "./replica.ts";
 import { planReplicas } from "./replica-scaler.ts";
 import { untilLimit, type WaitLimits } from "./wait.ts";
 
 const IDLE_CHECK_MS = 30_000;
 const SCALING_CHECK_MS = 1000;
-/** A device that is being started again is worth waiting for. */
-const DEVICE_WAIT_MS = 10_000;
 /** Others may evict a model between its load and our use of it; more often means that memory is far too small. */
 const MAX_ACQUIRE_ROUNDS = 8;
 
@@ -65,13 +63,13 @@ export class Registry {
   readonly #clock: Clock;
   readonly #policy: EvictionPolicy;
   readonly #admission: Admission;
+  readonly #loader: ModelLoader;
   readonly #entries = new Map<string, ModelEntry>();
   /** Preloads that failed and wait for their next attempt. */
   readonly #preloadRetries = new Set<string>();
   #models: Readonly<Record<string, ModelConfig>>;
   #cancelTimers: (() => void)[] = [];
   #isClosed = false;
-  #lastName = 0;
 
   constructor(options: RegistryOptions) {
     const { config, devices, schedulers, clock } = options;
@@ -86,6 +84,12 @@ export class Registry {
     };
     const now = () => clock.now();
     this.#admission = new Admission(config, schedulers, residents, this.#policy, now);
+    const settingsOf = (id: string) => this.#models[id];
+    this.#loader = new ModelLoader(options, this.#admission, settingsOf, (entry) => {
+      // An entry that was tidied away meanwhile comes back.
+      this.#entries.set(entry.id, entry);
+      this.stats.of(entry.id).loads++;
+    });
     for (const device of devices) {
       device.onStateChange(() => {
         if (device.state !== "ready") this.#lose(device);
@@ -329,134 +333,9 @@ export class Registry {
 
   async #loadFirst(entry: ModelEntry, version: string, priority: Priority): Promise<Replica> {
     const old = [...entry.replicas];
-    const replica = await this.#loadReplica(entry, version, priority);
+    const replica = await this.#loader.load(entry, version, priority);
     for (const other of old) this.#retire(other);
     return replica;
-  }
-
-  /** A load that takes its device down is tried once more elsewhere: perhaps it was not the model. */
-  async #loadReplica(
-    entry: ModelEntry,
-    version: string,
-    priority: Priority,
-    except: readonly WorkerScheduler[] = [],
-  ): Promise<Replica> {
-    for (let attempt = 1; ; attempt++) {
-      await this.#deviceUp();
-      try {
-        return await this.#loadOnce(entry, version, priority, except);
-      } catch (error) {
-        if (!(error instanceof LoadError)) throw error;
-        const { cause } = error;
-        if (attempt === 1 && toErrorData(cause).code === "device_lost") continue;
-        entry.failure = nextFailure(entry.failure, cause.message, this.#clock.now());
-        this.#options.logger.warn("model not loaded", { model: entry.id, ...entry.failure });
-        throw cause;
-      }
-    }
-  }
-
-  async #loadOnce(
-    entry: ModelEntry,
-    version: string,
-    priority: Priority,
-    except: readonly WorkerScheduler[],
-  ): Promise<Replica> {
-    const { id } = entry;
-    const model = await this.#options.source.resolve(id).catch(asLoadError);
-    try {
-      checkVersion(model, version);
-      return await this.#place(entry, model, priority, except);
-    } catch (error) {
-      model.release();
-      throw error;
-    }
-  }
-
-  async #place(
-    entry: ModelEntry,
-    model: ModelVersion,
-    priority: Priority,
-    except: readonly WorkerScheduler[],
-  ): Promise<Replica> {
-    const { config, logger, observer } = this.#options;
-    const { id } = entry;
-    const settings = this.#models[id];
-    const precision = settings?.precision ?? config.gpus.precision;
-    const fileBytes = await (this.#options.fileBytes ?? sizeOf)(model.files.unetPath).catch(
-      asLoadError,
-    );
-    const { scheduler, memory } = this.#admission.admit({
-      kind: `${precision} ${fileBytes}`,
-      fileBytes,
-      preferredGpu: settings?.preferred_gpu,
-      newModels: entry.replicas.length + entry.admitted > 0 ? 0 : 1,
-      except,
-    });
-    const device = scheduler.worker.device.index;
-    const name = `${id}#${++this.#lastName}`;
-    const started = this.#clock.now();
-    entry.admitted++;
-    try {
-      const isWaitedFor = () => priority === "live" || entry.isWaitedFor;
-      memory.settle(await scheduler.load(name, model.files, precision, isWaitedFor));
-    } catch (error) {
-      memory.release();
-      observer.modelLoaded({ device, ms: this.#clock.now() - started, ok: false });
-      return asLoadError(error);
-    } finally {
-      entry.admitted--;
-    }
-    const replica: Replica = {
-      model,
-      name,
-      scheduler,
-      queue: scheduler.open(name),
-      memory,
-      createdMs: this.#clock.now(),
-      leases: 0,
-      isUnused: true,
-      isRetired: false,
-      isLost: false,
-    };
-    replica.queue.onGrowth = (growth) => {
-      memory.grow(growth);
-      this.#admission.trim(scheduler);
-    };
-    entry.replicas.push(replica);
-    entry.failure = null;
-    entry.scaledMs = this.#clock.now();
-    // An entry that was tidied away meanwhile comes back.
-    this.#entries.set(id, entry);
-    this.stats.of(id).loads++;
-    const ms = this.#clock.now() - started;
-    observer.modelLoaded({ device, ms, ok: true });
-    const { memory: measured } = memory;
-    logger.info("model loaded", {
-      model: id,
-      device,
-      worker: scheduler.worker.index,
-      ms,
-      ...measured,
-    });
-    this.#admission.trim(scheduler);
-    return replica;
-  }
-
-  /** Waits for a device that is being started. @throws CoreError `unavailable` */
-  async #deviceUp(): Promise<void> {
-    const { devices } = this.#options;
-    const latestMs = this.#clock.now() + DEVICE_WAIT_MS;
-    while (devices.every(({ state }) => state !== "ready")) {
-      if (this.#clock.now() >= latestMs || devices.every(({ isComingUp }) => !isComingUp)) {
-        throw new CoreError("unavailable", "no device is up: try again shortly", {
-          retryAfterMs: DEVICE_WAIT_MS,
-        });
-      }
-      await new Promise<void>((resolve) => {
-        this.#clock.after(20, resolve);
-      });
-    }
   }
 
   async #preloadOne(id: string): Promise<void> {
@@ -495,7 +374,8 @@ export class Registry {
       entry.scaledMs = this.#clock.now();
       const except = schedulers.filter((scheduler) => scheduler !== step.target);
       const version = entry.replicas[0]?.model.version ?? "";
-      this.#loadReplica(entry, version, "batch", except)
+      this.#loader
+        .load(entry, version, "batch", except)
         .then(
           (replica) => {
             // The model was unloaded or replaced while its replica was on the way.
@@ -595,46 +475,4 @@ function pickReplica({ replicas }: ModelEntry, version: string): Replica | null 
 
 function isFreer(a: WorkerScheduler, b: WorkerScheduler): boolean {
   return a.requests !== b.requests ? a.requests < b.requests : a.utilisation < b.utilisation;
-}
-
-/** @throws CoreError `failed_precondition` */
-function checkVersion(model: ModelVersion, version: string): void {
-  if (version === "" || model.version === version) return;
-  throw new CoreError(
-    "failed_precondition",
-    `version ${version} of ${model.id} was asked for and the core has ${model.version || "a bare model"}: publish it to the core's models_root too`,
-  );
-}
-
-/** The model cannot be loaded, in contrast to: there is no room or device for it now. */
-class LoadError extends Error {
-  override readonly cause: Error;
-
-  constructor(cause: Error) {
-    super(cause.message);
-    this.cause = cause;
-  }
-}
-
-const NOT_THE_MODEL: ReadonlySet<CoreErrorCode> = new Set([
-  "not_found",
-  "invalid_argument",
-  "unavailable",
-  "cancelled",
-]);
-
-function asLoadError(error: unknown): never {
-  if (!(error instanceof Error) || NOT_THE_MODEL.has(toErrorData(error).code)) throw error;
-  throw new LoadError(error);
-}
-
-/** @throws CoreError `failed_precondition` */
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (cause) {
-    throw new CoreError("failed_precondition", `cannot read ${path}: publish the model again`, {
-      cause,
-    });
-  }
 }

@@ -1,0 +1,206 @@
+import { stat } from "node:fs/promises";
+import type { ModelConfig } from "../config.ts";
+import { CoreError, type CoreErrorCode, toErrorData } from "../core-error.ts";
+import type { Priority } from "../scheduling/work.ts";
+import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
+import type { ModelVersion } from "../sources/model-source.ts";
+import type { Admission } from "./admission.ts";
+import type { RegistryOptions } from "./registry.ts";
+import { type ModelEntry, nextFailure, type Replica } from "./replica.ts";
+
+/** A device that is being started again is worth waiting for. */
+const DEVICE_WAIT_MS = 10_000;
+const DEVICE_CHECK_MS = 20;
+
+/** Brings models into memory: their files, a worker with room for them, the load itself. */
+export class ModelLoader {
+  readonly #options: RegistryOptions;
+  readonly #admission: Admission;
+  readonly #settingsOf: (id: string) => ModelConfig | undefined;
+  readonly #onLoaded: (entry: ModelEntry) => void;
+  #lastName = 0;
+
+  /** @param onLoaded called when the entry has got its replica, before anybody else runs */
+  constructor(
+    options: RegistryOptions,
+    admission: Admission,
+    settingsOf: (id: string) => ModelConfig | undefined,
+    onLoaded: (entry: ModelEntry) => void,
+  ) {
+    this.#options = options;
+    this.#admission = admission;
+    this.#settingsOf = settingsOf;
+    this.#onLoaded = onLoaded;
+  }
+
+  /**
+   * Adds a replica to `entry`. A load that takes its device down is tried once
+   * more elsewhere: perhaps it was not the model.
+   * @param version the version that is needed; empty for the current one
+   * @param except workers that cannot take it
+   * @throws CoreError; when it is about the model, `entry.failure` says so, too
+   */
+  async load(
+    entry: ModelEntry,
+    version: string,
+    priority: Priority,
+    except: readonly WorkerScheduler[] = [],
+  ): Promise<Replica> {
+    for (let attempt = 1; ; attempt++) {
+      await this.#deviceUp();
+      try {
+        return await this.#loadOnce(entry, version, priority, except);
+      } catch (error) {
+        if (!(error instanceof LoadError)) throw error;
+        const { cause } = error;
+        if (attempt === 1 && toErrorData(cause).code === "device_lost") continue;
+        entry.failure = nextFailure(entry.failure, cause.message, this.#options.clock.now());
+        this.#options.logger.warn("model not loaded", { model: entry.id, ...entry.failure });
+        throw cause;
+      }
+    }
+  }
+
+  async #loadOnce(
+    entry: ModelEntry,
+    version: string,
+    priority: Priority,
+    except: readonly WorkerScheduler[],
+  ): Promise<Replica> {
+    const { id } = entry;
+    const model = await this.#options.source.resolve(id).catch(asLoadError);
+    try {
+      checkVersion(model, version);
+      return await this.#place(entry, model, priority, except);
+    } catch (error) {
+      model.release();
+      throw error;
+    }
+  }
+
+  async #place(
+    entry: ModelEntry,
+    model: ModelVersion,
+    priority: Priority,
+    except: readonly WorkerScheduler[],
+  ): Promise<Replica> {
+    const { config, logger, observer } = this.#options;
+    const { id } = entry;
+    const settings = this.#settingsOf(id);
+    const precision = settings?.precision ?? config.gpus.precision;
+    const fileBytes = await (this.#options.fileBytes ?? sizeOf)(model.files.unetPath).catch(
+      asLoadError,
+    );
+    const { scheduler, memory } = this.#admission.admit({
+      kind: `${precision} ${fileBytes}`,
+      fileBytes,
+      preferredGpu: settings?.preferred_gpu,
+      newModels: entry.replicas.length + entry.admitted > 0 ? 0 : 1,
+      except,
+    });
+    const device = scheduler.worker.device.index;
+    const name = `${id}#${++this.#lastName}`;
+    const started = this.#options.clock.now();
+    entry.admitted++;
+    try {
+      const isWaitedFor = () => priority === "live" || entry.isWaitedFor;
+      memory.settle(await scheduler.load(name, model.files, precision, isWaitedFor));
+    } catch (error) {
+      memory.release();
+      observer.modelLoaded({ device, ms: this.#options.clock.now() - started, ok: false });
+      return asLoadError(error);
+    } finally {
+      entry.admitted--;
+    }
+    const replica: Replica = {
+      model,
+      name,
+      scheduler,
+      queue: scheduler.open(name),
+      memory,
+      createdMs: this.#options.clock.now(),
+      leases: 0,
+      isUnused: true,
+      isRetired: false,
+      isLost: false,
+    };
+    replica.queue.onGrowth = (growth) => {
+      memory.grow(growth);
+      this.#admission.trim(scheduler);
+    };
+    entry.replicas.push(replica);
+    entry.failure = null;
+    entry.scaledMs = this.#options.clock.now();
+    this.#onLoaded(entry);
+    const ms = this.#options.clock.now() - started;
+    observer.modelLoaded({ device, ms, ok: true });
+    const { memory: measured } = memory;
+    logger.info("model loaded", {
+      model: id,
+      device,
+      worker: scheduler.worker.index,
+      ms,
+      ...measured,
+    });
+    this.#admission.trim(scheduler);
+    return replica;
+  }
+
+  /** Waits for a device that is being started. @throws CoreError `unavailable` */
+  async #deviceUp(): Promise<void> {
+    const { devices } = this.#options;
+    const latestMs = this.#options.clock.now() + DEVICE_WAIT_MS;
+    while (devices.every(({ state }) => state !== "ready")) {
+      if (this.#options.clock.now() >= latestMs || devices.every(({ isComingUp }) => !isComingUp)) {
+        throw new CoreError("unavailable", "no device is up: try again shortly", {
+          retryAfterMs: DEVICE_WAIT_MS,
+        });
+      }
+      await new Promise<void>((resolve) => {
+        this.#options.clock.after(DEVICE_CHECK_MS, resolve);
+      });
+    }
+  }
+}
+
+/** @throws CoreError `failed_precondition` */
+function checkVersion(model: ModelVersion, version: string): void {
+  if (version === "" || model.version === version) return;
+  throw new CoreError(
+    "failed_precondition",
+    `version ${version} of ${model.id} was asked for and the core has ${model.version || "a bare model"}: publish it to the core's models_root too`,
+  );
+}
+
+/** The model cannot be loaded, in contrast to: there is no room or device for it now. */
+class LoadError extends Error {
+  override readonly cause: Error;
+
+  constructor(cause: Error) {
+    super(cause.message);
+    this.cause = cause;
+  }
+}
+
+const NOT_THE_MODEL: ReadonlySet<CoreErrorCode> = new Set([
+  "not_found",
+  "invalid_argument",
+  "unavailable",
+  "cancelled",
+]);
+
+function asLoadError(error: unknown): never {
+  if (!(error instanceof Error) || NOT_THE_MODEL.has(toErrorData(error).code)) throw error;
+  throw new LoadError(error);
+}
+
+/** @throws CoreError `failed_precondition` */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (cause) {
+    throw new CoreError("failed_precondition", `cannot read ${path}: publish the model again`, {
+      cause,
+    });
+  }
+}
