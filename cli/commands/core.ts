@@ -23,7 +23,7 @@ export async function runCore(options: { config?: string }): Promise<void> {
     });
   });
   process.stdout.write(`${await running.deviceTable()}\nready ${running.url}\n`);
-  await runUntilStopped(() => running.stop());
+  await runUntilStopped(() => running.stop(), 1000 * config.server.drain_timeout_s);
 }
 
 /** Paths in a configuration file are relative to it. */

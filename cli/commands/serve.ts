@@ -11,6 +11,10 @@ import { runUntilStopped } from "../stop-signals.ts";
 import { coreConfigFrom } from "./core.ts";
 import { edgeConfigFrom, pageFolder } from "./edge.ts";
 
+/** What the edge gives its own requests. */
+const EDGE_DRAIN_MS = 5000;
+const CHECK_TIMEOUT_MS = 10_000;
+
 const serveSchema = z.strictObject({
   core: z.record(z.string(), z.unknown()).default({}),
   edge: z.record(z.string(), z.unknown()).default({}),
@@ -57,11 +61,22 @@ export async function runServe(options: { config?: string }): Promise<void> {
       },
     });
     const edge = await startNodeEdge(edgeConfig, pageFolder(), logger.with({ part: "edge" }));
-    process.stdout.write(`${await core.deviceTable()}\nready ${edge.url}\n`);
-    await runUntilStopped(async () => {
+    try {
+      // The two sections may not fit: better told now than to the first viewer.
+      await edge.checkCore(AbortSignal.timeout(CHECK_TIMEOUT_MS));
+    } catch (error) {
       await edge.stop();
-      await core.stop();
-    });
+      const why = error instanceof Error ? error.message : String(error);
+      throw new CommandError(`the edge cannot use the core: ${why}`, { cause: error });
+    }
+    process.stdout.write(`${await core.deviceTable()}\nready ${edge.url}\n`);
+    await runUntilStopped(
+      async () => {
+        await edge.stop();
+        await core.stop();
+      },
+      1000 * coreConfig.server.drain_timeout_s + EDGE_DRAIN_MS,
+    );
   } catch (error) {
     await core.stop();
     throw error;
