@@ -1,70 +1,121 @@
+import { type KernelExports, Kernels } from "../wasm/kernels.ts";
+import { module } from "./gen/resize.js";
 import type { RgbImage } from "./types.ts";
 
 /** OpenCV's bicubic kernel, and the fixed point that it uses for 8-bit images. */
 const A = -0.75;
-const COEFFICIENT_BITS = 11;
-const COEFFICIENT_SCALE = 1 << COEFFICIENT_BITS;
-const ROUND = 1 << (2 * COEFFICIENT_BITS - 1);
+const COEFFICIENT_SCALE = 1 << 11;
 const TAPS = 4;
 /** Size pairs remembered: avatars with rectangles that change size have a few dozen. */
 const MAX_TABLES = 64;
+/** Pixels that rows are padded with on each side, and bytes that the kernel may write beyond. */
+const BORDER = 2;
+const SLACK = 64;
 
-/** For each output position: four source positions and their weights. */
-interface Table {
-  readonly positions: Int32Array;
-  readonly weights: Int32Array;
+interface ResizeKernel extends KernelExports {
+  resize(
+    source: number,
+    sourceWidth: number,
+    sourceHeight: number,
+    columns: number,
+    rows: number,
+    width: number,
+    height: number,
+    padded: number,
+    lines: number,
+    lineBytes: number,
+    to: number,
+  ): void;
+}
+
+/** Where the taps of one output position begin, and their weights. */
+interface Position {
+  /** May lie outside the picture, whose border is repeated. */
+  readonly first: number;
+  readonly weights: readonly [number, number, number, number];
+}
+
+/** What the kernel reads, laid out as `assembly/resize.ts` says. */
+interface Tables {
+  readonly columns: Int32Array;
+  readonly rows: Int32Array;
 }
 
 /**
  * Bicubic resize exactly as OpenCV's `resize(..., INTER_CUBIC)` does it on
  * 8-bit images: a = -0.75, centres at half pixels, border repeated, no
  * antialiasing, 11-bit weights, one rounding at the end
- * (modules/imgproc/src/resize.cpp). Owns its tables and scratch space.
+ * (modules/imgproc/src/resize.cpp). Owns its tables and memory.
  */
 export class CubicResizer {
-  readonly #tables = new Map<string, Table>();
-  #scratch = new Int32Array(0);
+  readonly #kernels = new Kernels<ResizeKernel>(module);
+  readonly #tables = new Map<string, Tables>();
 
   /** @returns a new image */
   resize(source: RgbImage, width: number, height: number): RgbImage {
-    const columns = this.#table(source.width, width);
-    const rows = this.#table(source.height, height);
-    const stride = 3 * width;
-    if (this.#scratch.length < stride * source.height) {
-      this.#scratch = new Int32Array(stride * source.height);
-    }
-    const scratch = this.#scratch;
-    filterRows(source, columns, width, scratch);
-    const data = new Uint8Array(stride * height);
-    filterColumns(scratch, rows, stride, height, data);
-    return { width, height, data };
+    const { columns, rows } = this.#tablesOf(source, width, height);
+    const kernels = this.#kernels;
+    kernels.begin();
+    const columnsAt = kernels.placeNumbers(columns);
+    const rowsAt = kernels.placeNumbers(rows);
+    const from = kernels.place(source.data);
+    const padded = kernels.reserve(3 * (source.width + 2 * BORDER));
+    const lineBytes = 12 * width + SLACK;
+    const lines = kernels.reserve(TAPS * lineBytes);
+    const bytes = 3 * width * height;
+    const to = kernels.reserve(bytes);
+    kernels.exports.resize(
+      from,
+      source.width,
+      source.height,
+      columnsAt,
+      rowsAt,
+      width,
+      height,
+      padded,
+      lines,
+      lineBytes,
+      to,
+    );
+    return { width, height, data: kernels.bytes(to, bytes).slice() };
   }
 
-  #table(from: number, to: number): Table {
-    const key = `${from}:${to}`;
+  #tablesOf(source: RgbImage, width: number, height: number): Tables {
+    const key = `${source.width}x${source.height}:${width}x${height}`;
     const known = this.#tables.get(key);
     if (known) return known;
     if (this.#tables.size >= MAX_TABLES) this.#tables.clear();
-    const table = createTable(from, to);
-    this.#tables.set(key, table);
-    return table;
+    const columns = positionsOf(source.width, width).flatMap(({ first, weights }) => {
+      const [w0, w1, w2, w3] = weights;
+      return [3 * (first + BORDER), pair(w0, w1), pair(w2, w3)];
+    });
+    const rows = positionsOf(source.height, height).flatMap(({ first, weights }) => [
+      first,
+      ...weights,
+    ]);
+    const tables = { columns: Int32Array.from(columns), rows: Int32Array.from(rows) };
+    this.#tables.set(key, tables);
+    return tables;
   }
 }
 
-function createTable(from: number, to: number): Table {
-  const positions = new Int32Array(TAPS * to);
-  const weights = new Int32Array(TAPS * to);
+function positionsOf(from: number, to: number): Position[] {
   const scale = 1 / (to / from);
-  for (let n = 0; n < to; n++) {
+  return Array.from({ length: to }, (_, n) => {
     const centre = Math.fround((n + 0.5) * scale - 0.5);
-    const first = Math.floor(centre);
-    const kernel = cubicWeights(Math.fround(centre - first));
-    for (let tap = 0; tap < TAPS; tap++) {
-      positions[TAPS * n + tap] = Math.min(from - 1, Math.max(0, first - 1 + tap));
-      weights[TAPS * n + tap] = roundHalfToEven(kernel[tap]! * COEFFICIENT_SCALE);
-    }
-  }
-  return { positions, weights };
+    const floor = Math.floor(centre);
+    const [w0, w1, w2, w3] = cubicWeights(Math.fround(centre - floor));
+    return { first: floor - 1, weights: [fixed(w0), fixed(w1), fixed(w2), fixed(w3)] };
+  });
+}
+
+/** Two 16-bit numbers in one of 32. */
+function pair(low: number, high: number): number {
+  return (low & 0xffff) | (high << 16);
+}
+
+function fixed(weight: number): number {
+  return roundHalfToEven(weight * COEFFICIENT_SCALE);
 }
 
 function cubicWeights(x: number): [number, number, number, number] {
@@ -81,55 +132,4 @@ function roundHalfToEven(value: number): number {
   const rest = value - floor;
   if (rest !== 0.5) return Math.round(value);
   return floor % 2 === 0 ? floor : floor + 1;
-}
-
-function filterRows(source: RgbImage, table: Table, width: number, to: Int32Array): void {
-  const { data } = source;
-  const { positions, weights } = table;
-  for (let row = 0; row < source.height; row++) {
-    const base = 3 * source.width * row;
-    let out = 3 * width * row;
-    for (let i = 0; i < TAPS * width; i += TAPS, out += 3) {
-      const p0 = base + 3 * positions[i]!;
-      const p1 = base + 3 * positions[i + 1]!;
-      const p2 = base + 3 * positions[i + 2]!;
-      const p3 = base + 3 * positions[i + 3]!;
-      const w0 = weights[i]!;
-      const w1 = weights[i + 1]!;
-      const w2 = weights[i + 2]!;
-      const w3 = weights[i + 3]!;
-      to[out] = data[p0]! * w0 + data[p1]! * w1 + data[p2]! * w2 + data[p3]! * w3;
-      to[out + 1] =
-        data[p0 + 1]! * w0 + data[p1 + 1]! * w1 + data[p2 + 1]! * w2 + data[p3 + 1]! * w3;
-      to[out + 2] =
-        data[p0 + 2]! * w0 + data[p1 + 2]! * w1 + data[p2 + 2]! * w2 + data[p3 + 2]! * w3;
-    }
-  }
-}
-
-function filterColumns(
-  from: Int32Array,
-  table: Table,
-  stride: number,
-  height: number,
-  data: Uint8Array,
-): void {
-  const { positions, weights } = table;
-  for (let row = 0; row < height; row++) {
-    const i = TAPS * row;
-    const p0 = stride * positions[i]!;
-    const p1 = stride * positions[i + 1]!;
-    const p2 = stride * positions[i + 2]!;
-    const p3 = stride * positions[i + 3]!;
-    const w0 = weights[i]!;
-    const w1 = weights[i + 1]!;
-    const w2 = weights[i + 2]!;
-    const w3 = weights[i + 3]!;
-    const out = stride * row;
-    for (let n = 0; n < stride; n++) {
-      const sum = from[p0 + n]! * w0 + from[p1 + n]! * w1 + from[p2 + n]! * w2 + from[p3 + n]! * w3;
-      const value = (sum + ROUND) >> (2 * COEFFICIENT_BITS);
-      data[out + n] = Math.max(0, Math.min(255, value));
-    }
-  }
 }

@@ -10,7 +10,7 @@ import { readDemoSource } from "../../avatar/demo/demo-source.ts";
 import { createImageCodecs } from "../../avatar/image/codecs.ts";
 import { silentLogger } from "../../avatar/logger.ts";
 import { createFolderStaging, createFolderStore } from "../../avatar/runtime/folder-store.ts";
-import { samplesForFrames } from "../../avatar/speech-timing.ts";
+import { ENCODER_ROWS, MEL_BANDS, samplesForFrames } from "../../avatar/speech-timing.ts";
 import { writeAvatar } from "../../avatar/writer.ts";
 import { AUDIO_TENSOR_SIZE } from "../../gpu-core/audio/feature-extractor.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
@@ -34,10 +34,11 @@ const SMALL_REQUESTS = { demo: 100, full: 12 };
 const PUBLISHED_BYTES_PER_FRAME = 3.7e6;
 
 /**
- * What the core adds to the model: frames per second of InferSpeech over gRPC
- * beside a bare loop of onnxruntime over the same U-Net with the same threads,
- * in turns; the time around a request of 8 frames on an idle core; and the
- * bytes between edge and core, counted on the wire.
+ * What the core adds to the models: frames per second of InferSpeech over gRPC
+ * beside bare loops of onnxruntime with the same threads, in turns, over the
+ * U-Net alone and over audio encoder and U-Net, both of which a frame of speech
+ * needs; the time around a request of 8 frames on an idle core; and the bytes
+ * between edge and core, counted on the wire.
  */
 export async function benchCore(): Promise<Rows> {
   const root = await mkdtemp(join(tmpdir(), "mouthpiece-bench-"));
@@ -66,21 +67,22 @@ async function measure(root: string, id: "demo" | "full") {
   };
   const running = await startCore(parseCoreConfig(config, "bench"), silentLogger);
   const caller = startCallerProcess(running.url);
-  const bare = await openBareLoop(root, id, threads);
+  const bare = await openBareLoops(root, id, threads);
   try {
     const frames = FRAMES_PER_ROUND[id];
     await caller.speak(id, frames);
-    await bare.run(5);
-    const ratios: number[] = [];
+    await bare.runBoth(5);
     const core: number[] = [];
-    const loop: number[] = [];
+    const unet: number[] = [];
+    const both: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const spoken = await caller.speak(id, frames);
       if (spoken.error) throw new Error(spoken.error);
       core.push((1000 * frames) / spoken.ms);
-      loop.push(await bare.run(frames));
-      ratios.push(core.at(-1)! / loop.at(-1)!);
+      unet.push(await bare.runUnet(frames));
+      both.push(await bare.runBoth(frames));
     }
+    const against = (loop: number[]) => round(median(core.map((fps, i) => fps / loop[i]!)), 3);
     const added: number[] = [];
     for (let i = 0; i < SMALL_REQUESTS[id]; i++) {
       const { ms, computeMs, error } = await caller.speak(id, 8, i % 100);
@@ -91,8 +93,10 @@ async function measure(root: string, id: "demo" | "full") {
     return {
       avatar: id,
       "fps, InferSpeech": round(median(core), 2),
-      "fps, bare onnxruntime": round(median(loop), 2),
-      "core / bare": round(median(ratios), 3),
+      "fps, bare U-Net": round(median(unet), 2),
+      "core / bare U-Net": against(unet),
+      "fps, bare encoder and U-Net": round(median(both), 2),
+      "core / bare encoder and U-Net": against(both),
       "ms added to 8 frames, p50": round(median(added), 2),
       "KB up / frame": round(wire.up / 1000, 1),
       "KB down / frame": round(wire.down / 1000, 1),
@@ -107,24 +111,42 @@ async function measure(root: string, id: "demo" | "full") {
   }
 }
 
-/** The model with nothing around it: one session, its inputs filled once. */
-async function openBareLoop(root: string, id: string, threads: number) {
+/** The models with nothing around them: a session each, their inputs filled once. */
+async function openBareLoops(root: string, id: string, threads: number) {
   const { prefix, manifest } = await readAvatar(createFolderStore(root), id);
-  const path = join(root, prefix, manifest.model.file);
-  const session = await createSession({ path }, { providers: ["cpu"], deviceId: 0, threads });
-  const [visual, audio] = session.inputNames as [string, string];
+  const open = (file: string) =>
+    createSession({ path: join(root, prefix, file) }, { providers: ["cpu"], deviceId: 0, threads });
+  const unet = await open(manifest.model.file);
+  const encoder = await open(manifest.audioEncoder.file);
+  const [visual, audio] = unet.inputNames as [string, string];
   const inputs = {
     [visual]: floatTensor(new Float32Array(VISUAL_TENSOR_SIZE).fill(0.5), [1, 6, 320, 320]),
     [audio]: floatTensor(new Float32Array(AUDIO_TENSOR_SIZE).fill(0.1), [1, 32, 16, 16]),
   };
+  const mel = floatTensor(new Float32Array(MEL_BANDS * ENCODER_ROWS), [
+    1,
+    1,
+    MEL_BANDS,
+    ENCODER_ROWS,
+  ]);
+  const timed = async (count: number, run: () => Promise<unknown>) => {
+    const started = performance.now();
+    for (let n = 0; n < count; n++) await run();
+    return (1000 * count) / (performance.now() - started);
+  };
   return {
     /** @returns runs per second */
-    async run(count: number): Promise<number> {
-      const started = performance.now();
-      for (let n = 0; n < count; n++) await session.run(inputs);
-      return (1000 * count) / (performance.now() - started);
+    runUnet: (count: number) => timed(count, () => unet.run(inputs)),
+    /** @returns frames per second: one run of each makes one */
+    runBoth: (count: number) =>
+      timed(count, async () => {
+        await encoder.run({ [encoder.inputNames[0]!]: mel });
+        await unet.run(inputs);
+      }),
+    async release() {
+      await unet.release();
+      await encoder.release();
     },
-    release: () => session.release(),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Rectangle } from "../../avatar/rectangle.ts";
+import type { KernelExports, Kernels } from "../../avatar/wasm/kernels.ts";
 import { type Band, softSides } from "./band.ts";
-import type { KernelExports, Kernels } from "./kernels.ts";
 import type { PreparedEntry } from "./prepared-entry.ts";
 
 /** The kernels of `assembly/patch.ts`. */

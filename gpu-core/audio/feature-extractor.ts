@@ -40,6 +40,8 @@ export class FeatureExtractor {
   readonly #windowCount: number;
   readonly #rowCount: number;
   readonly #features = new Map<number, Float32Array>();
+  /** Rows of the mel, of which an encoder window shares most with the next. */
+  readonly #melRows = new Map<number, Float32Array>();
 
   constructor(window: SpeechWindow, mel: MelFrontEnd, encode: EncodeWindow, now: () => number) {
     const total = window.utteranceSamples;
@@ -84,18 +86,32 @@ export class FeatureExtractor {
     return feature;
   }
 
+  /** float32 [80,16]: a column per row of the mel. */
   #encoderInput(window: number): Float32Array {
     const first = Math.min(encoderWindowStart(window), this.#rowCount - ENCODER_ROWS);
+    const input = new Float32Array(MEL_BANDS * ENCODER_ROWS);
+    for (let column = 0; column < ENCODER_ROWS; column++) {
+      const row = this.#melRow(first + column);
+      for (let band = 0; band < MEL_BANDS; band++) input[band * ENCODER_ROWS + column] = row[band]!;
+    }
+    for (const known of this.#melRows.keys()) if (known < first) this.#melRows.delete(known);
+    return input;
+  }
+
+  #melRow(row: number): Float32Array {
+    const known = this.#melRows.get(row);
+    if (known) return known;
     const { samples, start, utteranceSamples } = this.#window;
-    const rows = new Float32Array(ENCODER_ROWS * MEL_BANDS);
+    const made = new Float32Array(MEL_BANDS);
     this.#mel.rows(
       (n) => samples[n - start]! / 32768,
       utteranceSamples ?? Number.POSITIVE_INFINITY,
-      first,
-      first + ENCODER_ROWS,
-      rows,
+      row,
+      row + 1,
+      made,
     );
-    return transpose(rows, ENCODER_ROWS, MEL_BANDS);
+    this.#melRows.set(row, made);
+    return made;
   }
 
   #forgetBefore(window: number): void {
@@ -103,12 +119,4 @@ export class FeatureExtractor {
       if (known < window && known !== this.#windowCount - 1) this.#features.delete(known);
     }
   }
-}
-
-function transpose(from: Float32Array, rows: number, columns: number): Float32Array {
-  const to = new Float32Array(from.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) to[c * rows + r] = from[r * columns + c]!;
-  }
-  return to;
 }

@@ -1,5 +1,5 @@
+import { type KernelExports, Kernels } from "../../../avatar/wasm/kernels.ts";
 import { module } from "../gen/jpeg.js";
-import { type KernelExports, Kernels } from "../kernels.ts";
 import type { PatchExports } from "../patch.ts";
 import type { JpegTables } from "./jpeg-tables.ts";
 import type { McuGrid } from "./mcu-grid.ts";

@@ -1,6 +1,6 @@
 import type { Rectangle } from "../../../avatar/rectangle.ts";
+import type { KernelExports } from "../../../avatar/wasm/kernels.ts";
 import { type Band, bandBytes, bandOf } from "../band.ts";
-import type { KernelExports } from "../kernels.ts";
 import type { PatchExports } from "../patch.ts";
 import type { PreparedEntry } from "../prepared-entry.ts";
 import { PreparedFrameError } from "../prepared-frame-error.ts";

@@ -1,8 +1,8 @@
 import type { Rectangle } from "../../../avatar/rectangle.ts";
+import { Kernels } from "../../../avatar/wasm/kernels.ts";
 import { type Background, cutBand } from "../band.ts";
 import { module } from "../gen/png.js";
 import { joinBytes } from "../join-bytes.ts";
-import { Kernels } from "../kernels.ts";
 import { encodeEntry, type PreparedEntry } from "../prepared-entry.ts";
 import { CODE_LENGTHS_BYTES, MAX_LITERAL_BITS, type PngExports, pngBand } from "./png-frame.ts";
 

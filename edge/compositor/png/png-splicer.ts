@@ -1,6 +1,6 @@
+import { Kernels } from "../../../avatar/wasm/kernels.ts";
 import { bandBytes } from "../band.ts";
 import { module } from "../gen/png.js";
-import { Kernels } from "../kernels.ts";
 import { assemblePatch } from "../patch.ts";
 import {
   CODE_LENGTHS_BYTES,

@@ -18,7 +18,7 @@ export class Kernels<Exports extends KernelExports = KernelExports> {
   readonly exports: Exports;
   #next = 0;
 
-  /** @param module one of those that `build-wasm.js` makes; `Exports` must be what it exports */
+  /** @param module one of those that `build.js` makes; `Exports` must be what it exports */
   constructor(module: WebAssembly.Module) {
     const instance = new WebAssembly.Instance(module, { env: { abort: fail } });
     this.exports = instance.exports as unknown as Exports;
@@ -76,5 +76,5 @@ function align(at: number): number {
 }
 
 function fail(): never {
-  throw new Error("a compositing kernel stopped");
+  throw new Error("a kernel stopped");
 }

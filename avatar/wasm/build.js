@@ -1,21 +1,25 @@
 // Compiles the AssemblyScript kernels to WebAssembly modules. A .js file so
 // that `npm ci` can run it through `prepare`.
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const out = join(here, "gen");
-rmSync(out, { recursive: true, force: true });
-mkdirSync(out, { recursive: true });
+const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Each is compiled from `assembly/NAME.ts`, and exported as a compiled module by `gen/NAME.js`. */
-const MODULES = ["png", "jpeg"];
+const MODULES = { "avatar/image": ["resize"], "edge/compositor": ["png", "jpeg"] };
 
-for (const name of MODULES) {
+for (const [room, names] of Object.entries(MODULES)) {
+  const out = join(root, room, "gen");
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  for (const name of names) await compile(join(root, room, "assembly", `${name}.ts`), out, name);
+}
+
+async function compile(source, out, name) {
   const { error, stderr } = await asc.main([
-    join(here, "assembly", `${name}.ts`),
+    source,
     "--outFile",
     join(out, `${name}.wasm`),
     "--textFile",
