@@ -1,6 +1,11 @@
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import { readCoreAccess } from "../edge/runtime/core-access.ts";
+import { type AccessProblem, accessProblemOf } from "../edge/core/access-problem.ts";
+import {
+  type AccessNames,
+  type CoreAccessFiles,
+  readCoreAccess,
+} from "../edge/runtime/core-access.ts";
 import { sendToken } from "../edge/runtime/core-transport.ts";
 import { AdminService } from "../proto/gen/mouthpiece/admin/v1/admin_pb.js";
 import { InferenceService } from "../proto/gen/mouthpiece/inference/v1/inference_pb.js";
@@ -9,13 +14,8 @@ import { CommandError } from "./command-error.ts";
 const MAX_TIMEOUT_S = 3600;
 const DEFAULT_TIMEOUT_S = 10;
 
-/** Options of every command that asks a running core. */
-export interface CoreOptions {
-  /** `http://host:port` of the core. */
-  readonly core: string;
-  /** Seconds that one answer may take. */
-  readonly timeout?: string;
-  readonly json?: boolean;
+/** Options of every command that may speak with a running core. */
+export interface AccessOptions {
   /** Its first token is sent; without it MOUTHPIECE_CORE_TOKEN is. */
   readonly tokenFile?: string;
   /** PEM files for an https: URL. */
@@ -24,8 +24,22 @@ export interface CoreOptions {
   readonly key?: string;
 }
 
+/** Options of every command that asks a running core. */
+export interface CoreOptions extends AccessOptions {
+  /** `http://host:port` of the core. */
+  readonly core: string;
+  /** Seconds that one answer may take. */
+  readonly timeout?: string;
+  readonly json?: boolean;
+}
+
 /** What errors call the files. */
-const OPTION_NAMES = { tokenFile: "--token-file", ca: "--ca", cert: "--cert", key: "--key" };
+export const ACCESS_NAMES: AccessNames = {
+  tokenFile: "--token-file",
+  ca: "--ca",
+  cert: "--cert",
+  key: "--key",
+};
 
 export type CoreClient = Client<typeof InferenceService>;
 export type AdminClient = Client<typeof AdminService>;
@@ -41,9 +55,7 @@ export async function askCore<T>(
 ): Promise<T> {
   const baseUrl = checkUrl(options.core);
   const timeoutS = checkTimeout(options.timeout, defaultTimeoutS);
-  const { tokenFile, ca, cert, key } = options;
-  const files = { token_file: tokenFile, tls: { ca, cert, key } };
-  const { token, tls } = await readCoreAccess(files, OPTION_NAMES);
+  const { token, tls } = await readCoreAccess(accessFiles(options), ACCESS_NAMES);
   // HTTP/1.1: its idle connections do not keep the process alive.
   const transport = createConnectTransport({
     baseUrl,
@@ -62,13 +74,26 @@ export async function askCore<T>(
   }
 }
 
+export function accessFiles({ tokenFile, ca, cert, key }: AccessOptions): CoreAccessFiles {
+  return { token_file: tokenFile, tls: { ca, cert, key } };
+}
+
+const ACCESS_ADVICE: Record<AccessProblem, string> = {
+  token: "use --token-file, or MOUTHPIECE_CORE_TOKEN",
+  untrusted:
+    "its certificate is not trusted: name the authority with --ca, and the host as it does",
+  certificate: "it asks for a certificate of this side: use --cert and --key",
+  "no-tls": "it does not speak TLS: use http:",
+  "broken-off":
+    "it ended the connection: use https: if it speaks TLS, and --cert and --key if it asks for a certificate",
+};
+
 function explain(error: ConnectError, url: string, timeoutS: number): string {
   if (error.code === Code.DeadlineExceeded) {
     return `the core at ${url} did not answer within ${timeoutS} s: --timeout allows more`;
   }
-  if (error.code === Code.Unauthenticated) {
-    return `${error.rawMessage}: use --token-file, or MOUTHPIECE_CORE_TOKEN`;
-  }
+  const problem = accessProblemOf(error);
+  if (problem) return `the core at ${url}: ${error.rawMessage}; ${ACCESS_ADVICE[problem]}`;
   if (error.code === Code.Unimplemented) {
     return `${url} is no core, or one of another version (${error.rawMessage}): use the port that server.port of the core's file says, not the edge's`;
   }

@@ -90,8 +90,7 @@ function createProgram(): Command {
     .option("--json", "print the result as JSON")
     .action(async (id, options) => (await import("./commands/publish.ts")).runPublish(id, options));
 
-  program
-    .command("render")
+  addAccess(program.command("render"))
     .description("offline: numbered PNG files of an avatar that speaks")
     .requiredOption("--avatar <id>", "id of the avatar")
     .requiredOption("--audio <file>", "WAV file")
@@ -105,18 +104,23 @@ function createProgram(): Command {
   return program;
 }
 
+/** What a core asks of its callers. */
+function addAccess(command: Command): Command {
+  return command
+    .option("--token-file <file>", "whose first token is sent; MOUTHPIECE_CORE_TOKEN if left out")
+    .option("--ca <file>", "authority of the certificate of an https: core")
+    .option("--cert <file>", "own certificate, for a core that asks for one")
+    .option("--key <file>", "its key");
+}
+
 /** What an operator asks a running core and a machine. */
 function addOperation(program: Command): void {
   const DEFAULT_CORE = "http://127.0.0.1:50051";
   const models = program.command("models").description("the models of a running core");
   const asking = (command: Command, defaultTimeoutS = 10) =>
-    command
+    addAccess(command)
       .option("--core <url>", "the running core", DEFAULT_CORE)
       .option("--timeout <seconds>", `for the answer; ${defaultTimeoutS} if left out`)
-      .option("--token-file <file>", "whose first token is sent; MOUTHPIECE_CORE_TOKEN if left out")
-      .option("--ca <file>", "authority of the certificate of an https: core")
-      .option("--cert <file>", "own certificate, for a core that asks for one")
-      .option("--key <file>", "its key")
       .option("--json", "print the result as JSON");
 
   asking(models.command("list"))
@@ -159,10 +163,9 @@ function addOperation(program: Command): void {
     )
     .action(async (options) => (await import("./commands/reload.ts")).runReload(options));
 
-  program
-    .command("doctor")
+  addAccess(program.command("doctor"))
     .description("check this machine, the avatars and, if named, a core; status 1 when one fails")
-    .option("--root <dir>", "folder that holds `avatars/`", ".data")
+    .option("--root <dir>", "folder that holds `avatars/`, or s3://bucket[/prefix]", ".data")
     .option("--core <url>", "a core that should be running")
     .option("--timeout <seconds>", "for the core's answer; 10 if left out")
     .option("--json", "print the result as JSON")

@@ -12,12 +12,13 @@ import {
 } from "@connectrpc/connect-node";
 import { silentLogger } from "../avatar/logger.ts";
 import { SettingsError } from "../avatar/settings.ts";
+import { frameCount } from "../avatar/speech-timing.ts";
 import { parseEdgeConfig } from "../edge/config.ts";
 import { startNodeEdge } from "../edge/runtime/node.ts";
 import { parseCoreConfig } from "../gpu-core/config.ts";
 import { startCore } from "../gpu-core/main.ts";
 import { InferenceService } from "../proto/gen/mouthpiece/inference/v1/inference_pb.js";
-import { MOUTHPIECE, runNode } from "./support/run-command.ts";
+import { MOUTHPIECE, mouthpiece, runNode } from "./support/run-command.ts";
 import { temporaryFolder, tone, wavFile, writeTinyAvatar } from "./support/tiny-avatar.ts";
 
 type Context = { after(end: () => Promise<void>): void };
@@ -247,4 +248,43 @@ test("the commands of an operator bring token and authority", async (t) => {
   const refused = await health("--ca", pem("ca.pem"));
   assert.equal(refused.status, 1);
   assert.match(refused.err, /use --token-file, or MOUTHPIECE_CORE_TOKEN/);
+  const untrusting = await health("--token-file", token_file);
+  assert.equal(untrusting.status, 1);
+  assert.match(untrusting.err, /not trusted: name the authority with --ca/);
+  const doctor = await mouthpiece(
+    ...["doctor", "--root", await temporaryFolder(t), "--core", core.url],
+    ...["--token-file", token_file, "--ca", pem("ca.pem")],
+  );
+  assert.match(doctor.out, /^ok {4}core: /m);
+});
+
+test("render speaks with a core that wants token and TLS", async (t) => {
+  const root = await temporaryFolder(t);
+  await writeTinyAvatar(root, "ada");
+  const token_file = await tokenFile(t, TOKEN);
+  const tls = { cert: pem("server.pem"), key: pem("server.key") };
+  const core = await start(t, { token_file, tls }, root);
+  const audio = join(root, "speech.wav");
+  await writeFile(audio, wavFile(tone(8000)));
+  const render = (...args: string[]) =>
+    mouthpiece(
+      ...[
+        "render",
+        "--avatar",
+        "ada",
+        "--audio",
+        audio,
+        "--root",
+        root,
+        "--out",
+        join(root, "out"),
+      ],
+      ...["--core", core.url, "--json", ...args],
+    );
+  const good = await render("--token-file", token_file, "--ca", pem("ca.pem"));
+  assert.equal(good.status, 0, good.err);
+  assert.equal(JSON.parse(good.out).frames, frameCount(8000));
+  assert.equal((await render("--ca", pem("ca.pem"))).status, 1);
+  const missing = await render("--token-file", join(root, "none"));
+  assert.match(missing.err, /--token-file/);
 });

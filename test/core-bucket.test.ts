@@ -12,6 +12,7 @@ import { parseCoreConfig } from "../gpu-core/config.ts";
 import { startCore } from "../gpu-core/main.ts";
 import { openModelSource } from "../gpu-core/sources/open-source.ts";
 import { connectCaller } from "./support/core-caller.ts";
+import { MOUTHPIECE, runNode } from "./support/run-command.ts";
 import { type S3Endpoint, startS3Endpoint } from "./support/s3-endpoint.ts";
 import { buildTinyUnet, temporaryFolder, writeTinyAvatar } from "./support/tiny-avatar.ts";
 
@@ -46,13 +47,14 @@ describe("models from a bucket", { timeout: 60_000 }, () => {
   });
 
   /** Puts everything below `root` into the bucket. */
-  async function upload(change: (key: string, bytes: Buffer) => void = () => {}): Promise<void> {
+  async function upload(
+    change: (key: string, bytes: Buffer) => Buffer = (_, bytes) => bytes,
+  ): Promise<void> {
     const entries = await readdir(root, { recursive: true, withFileTypes: true });
     for (const entry of entries.filter((each) => each.isFile())) {
       const path = join(entry.parentPath, entry.name);
       const key = path.slice(root.length + 1);
-      const bytes = await readFile(path);
-      change(key, bytes);
+      const bytes = change(key, await readFile(path));
       const content = await contentOf(new Uint8Array(bytes));
       await store.write(key, content, { journal: null, onBytes: () => {} });
     }
@@ -76,6 +78,26 @@ describe("models from a bucket", { timeout: 60_000 }, () => {
       },
     };
   }
+
+  test("doctor looks at a bucket as at a folder", async () => {
+    const doctor = async () => {
+      const args = [MOUTHPIECE, "doctor", "--root", "s3://avatars", "--json"];
+      const { out } = await runNode(args, { environment: s3.environment });
+      const findings: { check: string; verdict: string; detail: string }[] =
+        JSON.parse(out).findings;
+      return findings.filter(({ check }) => check.startsWith("avatar"));
+    };
+    const [whole] = await doctor();
+    assert.equal(whole?.verdict, "ok");
+    assert.match(whole?.detail ?? "", /^2 of 2 in s3:\/\/avatars/);
+    await upload((key, bytes) => {
+      if (key.includes("/ben/") && key.endsWith(".onnx")) return bytes.subarray(1);
+      return bytes;
+    });
+    const [, broken] = await doctor();
+    assert.deepEqual([broken?.check, broken?.verdict], ["avatar ben", "fail"]);
+    await upload();
+  });
 
   test("the bytes are those of a core with a folder, and the second core downloads nothing", async () => {
     const config = parseCoreConfig({ models_root: root, server: { port: 0 } }, "test");
@@ -111,6 +133,7 @@ describe("models from a bucket", { timeout: 60_000 }, () => {
   test("a model that is not there is NOT_FOUND, one that is damaged says what to do", async () => {
     await upload((key, bytes) => {
       if (/ben\/.*model\.onnx$/.test(key)) bytes[100]! ^= 1;
+      return bytes;
     });
     const core = await startBucketCore(await folder());
     try {

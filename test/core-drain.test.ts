@@ -129,3 +129,19 @@ test("SIGHUP takes over models and log level, and says what waits; a wrong file 
   await until(() => core.log.some((each) => each.includes("configuration not read again")));
   assert.equal((await core.speak("ada", 2)).error, null);
 });
+
+test("a second signal ends it at once", async (t) => {
+  const core = await startProcess(t, (root) => ({
+    models_root: root,
+    server: { port: 0, drain_timeout_s: 600 },
+    faults: [{ ...slow, delay_ms: 1000 }],
+  }));
+  await core.rpc.loadModel({ modelId: "ada" });
+  const underWay = core.speak("ada", 200);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  core.child.kill("SIGTERM");
+  await until(async () => (await core.speak("ada", 1)).error?.code === Code.Unavailable);
+  core.child.kill("SIGTERM");
+  assert.equal(await core.ended, 1);
+  assert.notEqual((await underWay).error, null);
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Code } from "@connectrpc/connect";
@@ -8,6 +8,13 @@ import { parseCoreConfig } from "../gpu-core/config.ts";
 import { startCore } from "../gpu-core/main.ts";
 import { connectCaller } from "./support/core-caller.ts";
 import { temporaryFolder, writeTinyAvatar } from "./support/tiny-avatar.ts";
+
+/** Resident memory of a process, where the system tells; 0 elsewhere. */
+async function residentBytes(pid: number): Promise<number> {
+  if (process.platform !== "linux") return 0;
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+}
 
 /** A core of real processes with the avatars ada and ben. */
 async function start(
@@ -146,4 +153,41 @@ test("a file that is damaged while the model serves: the old copy goes on, a rel
   await writeFile(modelFile, "not a model");
   await assert.rejects(rpc.loadModel({ modelId: "ada", forceReload: true }), /export the model/);
   assert.equal((await speak("ada", 2)).error, null);
+});
+
+test("32 clients load and unload one model a thousand times, for real", async (t) => {
+  const { core, rpc, speak, metric } = await start(t);
+  const expected = (await speak("ada", 6)).checksums;
+  const round = async (calls: number) => {
+    let left = calls;
+    let spoken = 0;
+    const clients = Array.from({ length: 32 }, async (_, client) => {
+      for (let i = 0; left-- > 0; i++) {
+        const turn = (client + i) % 4;
+        if (turn === 0) await rpc.unloadModel({ modelId: "ada" });
+        else if (turn === 3) {
+          const { error, checksums } = await speak("ada", 6);
+          // Unloaded under its hands is the one thing that may happen, and is said.
+          if (error) assert.equal(error.code, Code.Unavailable, error.message);
+          else assert.deepEqual(checksums, expected);
+          if (!error) spoken++;
+        } else await rpc.loadModel({ modelId: "ada", forceReload: i % 5 === 0 });
+      }
+    });
+    await Promise.all(clients);
+    assert.ok(spoken > calls / 8, `${spoken} spoken`);
+    await rpc.unloadModel({ modelId: "ada" });
+    for (let i = 0; i < 500 && core.registry.loadedCount > 0; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.equal(core.registry.usage(0).memoryBytes, 0);
+    assert.equal(core.registry.hostMemoryBytes, 0);
+    return residentBytes(core.engine.devices[0]!.pid!);
+  };
+  const before = await round(200);
+  const after = await round(800);
+  assert.equal(await metric("device_restarts_total"), 0);
+  assert.equal((await rpc.listModels({})).models.find((m) => m.modelId === "ada")?.error, "");
+  const grownMb = (after - before) / 1e6;
+  assert.ok(grownMb < 64, `${grownMb} MB more after 800 calls`);
 });

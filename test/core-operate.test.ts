@@ -361,3 +361,25 @@ test("a core that stops ends its watches first", async (t) => {
     await (stopped ?? system.stop());
   }
 });
+
+test("a core that stops ends a reflection stream that asks nothing more", async (t) => {
+  const system = await startSystem(await temporaryFolder(t));
+  const transport = createGrpcTransport({ baseUrl: system.core.url });
+  const client = createClient(ServerReflection, transport);
+  const over = Promise.withResolvers<void>();
+  async function* ask() {
+    yield { messageRequest: { case: "listServices", value: "" } as const };
+    await over.promise;
+  }
+  const signal = AbortSignal.timeout(WATCH_LIMIT_MS);
+  const answers = client.serverReflectionInfo(ask(), { signal })[Symbol.asyncIterator]();
+  let stopped: Promise<void> | undefined;
+  try {
+    assert.equal((await answers.next()).done, false);
+    stopped = system.stop();
+    await assert.rejects(answers.next(), hasCode(Code.Unavailable));
+  } finally {
+    over.resolve();
+    await (stopped ?? system.stop());
+  }
+});

@@ -1,12 +1,12 @@
-import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CommandError } from "../command-error.ts";
+import type { AccessOptions } from "../core-connection.ts";
 import { checkAvatars } from "../doctor/avatars.ts";
 import { type Finding, fail, ok, whyOf } from "../doctor/check.ts";
 import { checkBuilt, checkMemory, checkNode, checkOnnxRuntime } from "../doctor/machine.ts";
 
-export interface DoctorOptions {
-  /** The folder that holds `avatars/`. */
+export interface DoctorOptions extends AccessOptions {
+  /** The folder that holds `avatars/`, or `s3://bucket[/prefix]`. */
   readonly root: string;
   /** A core that should be running. */
   readonly core?: string;
@@ -22,7 +22,7 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
     await checkOnnxRuntime(),
     checkMemory(process.availableMemory()),
     await checkBuilt(home),
-    ...(await checkAvatars(resolve(options.root))),
+    ...(await checkAvatars(options.root, process.env)),
     ...(options.core === undefined ? [] : [await checkCore({ ...options, core: options.core })]),
   ];
   const failed = findings.filter(({ verdict }) => verdict === "fail").length;

@@ -2,7 +2,6 @@ import { createReadStream } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { readAvatar } from "../../avatar/catalogue.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { frameCount } from "../../avatar/speech-timing.ts";
@@ -15,15 +14,17 @@ import { Splicer } from "../../edge/compositor/splicer.ts";
 import { megabytes, parseEdgeConfig } from "../../edge/config.ts";
 import { createConnectCoreClient } from "../../edge/core/connect-core-client.ts";
 import { CoreCallError } from "../../edge/core/core-client.ts";
+import { createCoreTransport } from "../../edge/runtime/core-transport.ts";
 import { createPreparerPool } from "../../edge/runtime/preparer-pool.ts";
 import { Speaker } from "../../edge/speak/speaker.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
 import { CommandError } from "../command-error.ts";
+import { ACCESS_NAMES, type AccessOptions, accessFiles } from "../core-connection.ts";
 import { createProcessLogger } from "../log.ts";
 import { Progress } from "../progress.ts";
 
-export interface RenderOptions {
+export interface RenderOptions extends AccessOptions {
   readonly avatar: string;
   readonly audio: string;
   readonly out: string;
@@ -68,14 +69,10 @@ async function renderFrames(
   start: number,
 ): Promise<number> {
   const { cache, core, jpeg } = parseEdgeConfig({}, "render");
+  const access = { url: coreUrl, ...accessFiles(options) };
+  const { transport, close } = await createCoreTransport(access, ACCESS_NAMES);
   const store = createFolderStore(root);
   const preparer = createPreparerPool(availableParallelism());
-  const sessionManager = new Http2SessionManager(coreUrl);
-  const transport = createGrpcTransport({
-    baseUrl: coreUrl,
-    acceptCompression: [],
-    sessionManager,
-  });
   const speaker = new Speaker({
     core: createConnectCoreClient(transport, core.timeout_s * 1000),
     prepared: new PreparedFrames({
@@ -115,7 +112,7 @@ async function renderFrames(
     await writeFile(join(folder, name), joinBytes(frame.image));
     progress.update(++frames, Math.max(frames, frameCount(samples)));
   }
-  sessionManager.abort();
+  close();
   await preparer.stop();
   return frames;
 }

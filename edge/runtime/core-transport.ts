@@ -1,6 +1,6 @@
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { type CoreAccessFiles, readCoreAccess } from "./core-access.ts";
+import { type AccessNames, type CoreAccessFiles, readCoreAccess } from "./core-access.ts";
 
 /** A connection to the core, and its end. */
 export interface CoreTransport {
@@ -9,11 +9,16 @@ export interface CoreTransport {
   close(): void;
 }
 
-/** gRPC, with what the core asks of its callers. @throws SettingsError */
+/**
+ * gRPC, with what the core asks of its callers.
+ * @param names what errors call the files, where it is not as the edge's configuration does
+ * @throws SettingsError
+ */
 export async function createCoreTransport(
   core: { readonly url: string } & CoreAccessFiles,
+  names?: AccessNames,
 ): Promise<CoreTransport> {
-  const { token, tls } = await readCoreAccess(core);
+  const { token, tls } = await readCoreAccess(core, names);
   const sessionManager = new Http2SessionManager(core.url, undefined, { ...tls });
   const transport = createGrpcTransport({
     baseUrl: core.url,
