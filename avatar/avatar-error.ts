@@ -6,6 +6,8 @@ export type AvatarErrorCode =
   | "not_found"
   /** A manifest, pack or pointer is damaged or contradicts itself. */
   | "invalid_avatar"
+  /** What the store gave is not what was published. It may be better the next time. */
+  | "damaged"
   /** A dataset cannot become an avatar. */
   | "invalid_source"
   /** The store did not answer. */

@@ -1,3 +1,5 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { AvatarError } from "./avatar-error.ts";
 import { checkAvatarId, isAvatarId } from "./avatar-id.ts";
 import { type AvatarSummary, type Manifest, parseManifest, parsePointer } from "./manifest.ts";
@@ -19,7 +21,7 @@ export async function listAvatarIds(store: ObjectStore, signal?: AbortSignal): P
 
 /**
  * The current version of an avatar.
- * @throws AvatarError `invalid_id`, `not_found`, `invalid_avatar`, `store_unavailable`
+ * @throws AvatarError `invalid_id`, `not_found`, `invalid_avatar`, `damaged`, `store_unavailable`
  */
 export async function readAvatar(
   store: ObjectStore,
@@ -27,19 +29,26 @@ export async function readAvatar(
   signal?: AbortSignal,
 ): Promise<PublishedAvatar> {
   checkAvatarId(id);
+  const options = signal ? { signal } : {};
   const pointerKey = `avatars/${id}/avatar.json`;
-  const pointerJson = await readText(store, pointerKey, signal);
+  const pointerJson = await store.read(pointerKey, options);
   if (pointerJson === null) {
     throw new AvatarError("not_found", `there is no avatar ${id}: GET /v1/avatars lists them`);
   }
-  const pointer = parsePointer(pointerJson, pointerKey);
+  const pointer = parsePointer(new TextDecoder().decode(pointerJson), pointerKey);
   const prefix = `avatars/${id}/${pointer.version}/`;
   const manifestKey = `${prefix}manifest.json`;
-  const json = await readText(store, manifestKey, signal);
+  const json = await store.read(manifestKey, options);
   if (json === null) {
     throw new AvatarError("invalid_avatar", `${manifestKey} is missing: publish ${id} again`);
   }
-  const manifest = parseManifest(json, manifestKey);
+  if (bytesToHex(sha256(json)).slice(0, pointer.version.length) !== pointer.version) {
+    throw new AvatarError(
+      "damaged",
+      `${manifestKey} is not the one that was published: publish ${id} again if that stays so`,
+    );
+  }
+  const manifest = parseManifest(new TextDecoder().decode(json), manifestKey);
   return {
     prefix,
     manifest,
@@ -54,13 +63,4 @@ export async function readAvatar(
       version: pointer.version,
     },
   };
-}
-
-async function readText(
-  store: ObjectStore,
-  key: string,
-  signal: AbortSignal | undefined,
-): Promise<string | null> {
-  const bytes = await store.read(key, signal ? { signal } : {});
-  return bytes && new TextDecoder().decode(bytes);
 }

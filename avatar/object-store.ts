@@ -7,6 +7,8 @@ export interface ByteRange {
 export interface ReadOptions {
   readonly range?: ByteRange;
   readonly signal?: AbortSignal;
+  /** What caches on the way hold has proven wrong: read it from the source, and replace it there. */
+  readonly isRefresh?: boolean;
 }
 
 /**

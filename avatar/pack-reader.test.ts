@@ -41,7 +41,7 @@ const open = (bytes: Uint8Array, stored: StoredPack, entries = ENTRIES.length) =
 function isRefusal(message: RegExp) {
   return (error: unknown) => {
     assert.ok(error instanceof AvatarError, String(error));
-    assert.equal(error.code, "invalid_avatar");
+    assert.equal(error.code, "damaged");
     assert.match(error.message, message);
     assert.ok(error.message.startsWith(KEY), error.message);
     return true;

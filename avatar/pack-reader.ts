@@ -1,8 +1,9 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
+import { AvatarError } from "./avatar-error.ts";
 import { crc32 } from "./image/crc32.ts";
 import type { StoredPack } from "./manifest.ts";
-import type { ObjectStore } from "./object-store.ts";
+import type { ObjectStore, ReadOptions } from "./object-store.ts";
 import { damagedPack, decodePackIndex, type PackIndex } from "./pack.ts";
 
 export interface OpenPackOptions {
@@ -33,7 +34,7 @@ export class PackReader {
   /**
    * Reads and checks the index: one range read of `pack.indexBytes`.
    * @param pack what the manifest says of it
-   * @throws AvatarError `invalid_avatar` or `store_unavailable`
+   * @throws AvatarError `damaged` or `store_unavailable`
    */
   static async open(
     store: ObjectStore,
@@ -41,12 +42,13 @@ export class PackReader {
     pack: StoredPack,
     { entries, signal }: OpenPackOptions = {},
   ): Promise<PackReader> {
-    const range = { start: 0, end: pack.indexBytes };
-    const bytes = await store.read(key, signal ? { range, signal } : { range });
-    if (!bytes) throw damagedPack(key, "it is missing");
-    if (bytes.length !== pack.indexBytes) throw damagedPack(key, "its index is cut off");
-    if (bytesToHex(sha256(bytes)) !== pack.indexSha256) {
-      throw damagedPack(key, "its index is not the one that was published");
+    let bytes: Uint8Array<ArrayBuffer>;
+    try {
+      bytes = await readIndex(store, key, pack, signal ? { signal } : {});
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      // Once more: it may have been cut short on its way, or a cache may hold it so.
+      bytes = await readIndex(store, key, pack, { isRefresh: true, ...(signal && { signal }) });
     }
     const index = decodePackIndex(bytes, pack.bytes, key);
     if (entries !== undefined && index.count !== entries) {
@@ -81,7 +83,7 @@ export class PackReader {
 
   /**
    * Entry `n`; its buffer holds nothing else.
-   * @throws AvatarError `invalid_avatar` or `store_unavailable`, RangeError
+   * @throws AvatarError `damaged` or `store_unavailable`, RangeError
    */
   async read(n: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const [entry] = await this.readSpan(n, n, signal);
@@ -92,7 +94,7 @@ export class PackReader {
    * Entries `first` to `last`, both included, with one range read. Each has a
    * buffer of its own, so that keeping one does not keep its neighbours (the
    * copy costs less than a tenth of checking the CRC).
-   * @throws AvatarError `invalid_avatar` or `store_unavailable`, RangeError
+   * @throws AvatarError `damaged` or `store_unavailable`, RangeError
    */
   async readSpan(
     first: number,
@@ -100,13 +102,20 @@ export class PackReader {
     signal?: AbortSignal,
   ): Promise<Uint8Array<ArrayBuffer>[]> {
     if (last < first) throw new RangeError(`a span from ${first} to ${last}`);
+    try {
+      return await this.#readSpan(first, last, signal ? { signal } : {});
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return this.#readSpan(first, last, { isRefresh: true, ...(signal && { signal }) });
+    }
+  }
+
+  async #readSpan(first: number, last: number, options: ReadOptions) {
     const length = this.spanBytes(first, last);
     const start = this.#index.offsets[first]!;
     const range = { start, end: start + length };
     const span =
-      length === 0
-        ? new Uint8Array(0)
-        : await this.#store.read(this.#key, signal ? { range, signal } : { range });
+      length === 0 ? new Uint8Array(0) : await this.#store.read(this.#key, { ...options, range });
     if (!span) throw damagedPack(this.#key, "it is missing");
     const entries: Uint8Array<ArrayBuffer>[] = [];
     for (let n = first; n <= last; n++) entries.push(this.#cut(span, start, n));
@@ -123,4 +132,20 @@ export class PackReader {
     const isWholeBuffer = start === 0 && end === span.buffer.byteLength;
     return isWholeBuffer ? span : span.slice(start, end);
   }
+}
+
+/** The bytes of the index, as they were published. */
+async function readIndex(store: ObjectStore, key: string, pack: StoredPack, options: ReadOptions) {
+  const range = { start: 0, end: pack.indexBytes };
+  const bytes = await store.read(key, { ...options, range });
+  if (!bytes) throw damagedPack(key, "it is missing");
+  if (bytes.length !== pack.indexBytes) throw damagedPack(key, "its index is cut off");
+  if (bytesToHex(sha256(bytes)) !== pack.indexSha256) {
+    throw damagedPack(key, "its index is not the one that was published");
+  }
+  return bytes;
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof AvatarError && error.code === "damaged";
 }

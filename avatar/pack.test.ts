@@ -67,7 +67,7 @@ test("a damaged index is refused, wherever it is damaged", () => {
       () => decodePackIndex(bytes, objectBytes, "a.pack"),
       (error) => {
         assert.ok(error instanceof AvatarError);
-        assert.equal(error.code, "invalid_avatar");
+        assert.equal(error.code, "damaged");
         assert.match(error.message, message);
         return true;
       },

@@ -160,8 +160,8 @@ function decodeHeader(bytes: Uint8Array, source: string) {
 /** A pack that cannot be used. */
 export function damagedPack(source: string, why: string): AvatarError {
   return new AvatarError(
-    "invalid_avatar",
-    `${source} is not a valid pack: ${why}; publish the avatar again`,
+    "damaged",
+    `${source} is not a valid pack: ${why}; publish the avatar again if that stays so`,
   );
 }
 

@@ -1,12 +1,12 @@
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { type AccessProblem, accessProblemOf } from "../edge/core/access-problem.ts";
+import { sendToken } from "../edge/core/send-token.ts";
 import {
   type AccessNames,
   type CoreAccessFiles,
   readCoreAccess,
 } from "../edge/runtime/core-access.ts";
-import { sendToken } from "../edge/runtime/core-transport.ts";
 import { AdminService } from "../proto/gen/mouthpiece/admin/v1/admin_pb.js";
 import { InferenceService } from "../proto/gen/mouthpiece/inference/v1/inference_pb.js";
 import { CommandError } from "./command-error.ts";

@@ -12,7 +12,7 @@ import { accessLog } from "./http/access-log.ts";
 import { problemResponse, toProblem } from "./http/problem.ts";
 import { RequestError } from "./http/request-error.ts";
 import { type TraceVariables, traceRequests } from "./http/trace-requests.ts";
-import type { EdgeParts } from "./parts.ts";
+import { type EdgeParts, FREE_SHARING } from "./parts.ts";
 import { avatarRoutes } from "./routes/avatars.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
@@ -22,9 +22,19 @@ import { Speaker } from "./speak/speaker.ts";
 
 /** The edge, put together from what the runtime gives it. */
 export function createApp(parts: EdgeParts) {
-  const { config, store, core, preparer, assets, logger, now, tracing = noTracing } = parts;
-  const directory = new AvatarDirectory(store, logger);
-  const packs = new FramePacks(store);
+  const {
+    config,
+    store,
+    core,
+    preparer,
+    assets,
+    logger,
+    now,
+    tracing = noTracing,
+    sharing = FREE_SHARING,
+  } = parts;
+  const directory = new AvatarDirectory({ store, logger, now, sharing });
+  const packs = new FramePacks(store, sharing);
   const splicer = new Splicer();
   const prepared = new PreparedFrames({
     store,
@@ -32,6 +42,7 @@ export function createApp(parts: EdgeParts) {
     preparer,
     jpeg: config.jpeg,
     maxBytes: megabytes(config.cache.prepared_mb),
+    sharing,
   });
   const idleFrames = new IdleFrames({
     store,
@@ -40,6 +51,7 @@ export function createApp(parts: EdgeParts) {
     prepared,
     splicer,
     maxBytes: megabytes(config.cache.idle_mb),
+    sharing,
   });
   const speaker = new Speaker({
     core,

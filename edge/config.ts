@@ -30,8 +30,14 @@ const configSchema = z.strictObject({
         .optional(),
     })
     .prefault({}),
-  /** The folder that holds `avatars/`; relative to the configuration file. */
+  /** The folder that holds `avatars/`, relative to the configuration file, or `s3://bucket[/prefix]`. */
   avatars_root: z.string().min(1).default(".data"),
+  store: z
+    .strictObject({
+      /** Longest wait for an object or a range of one, retries included, in seconds. */
+      timeout_s: z.number().positive().max(600).default(10),
+    })
+    .prefault({}),
   limits: z
     .strictObject({
       /** Largest body of a speak request. */

@@ -8,6 +8,23 @@ import type { CoreClient } from "./core/core-client.ts";
 /** Files of the page and the SDK; null when there is none at the path. */
 export type Assets = (path: string) => Promise<Response | null>;
 
+/**
+ * How work is shared between requests. In Workers what a request does ends with
+ * it, silently, also what others wait for.
+ */
+export interface Sharing {
+  /** Lets work go on when the request that began it has ended. */
+  keepAlive(work: Promise<unknown>): void;
+  /** Who has waited so long for another's work does it himself, in milliseconds. */
+  readonly patienceMs: number;
+}
+
+/** Where work goes on whatever becomes of the request that began it. */
+export const FREE_SHARING: Sharing = {
+  keepAlive() {},
+  patienceMs: Number.POSITIVE_INFINITY,
+};
+
 /** What a runtime builds and hands to the app. */
 export interface EdgeParts {
   readonly config: EdgeConfig;
@@ -16,6 +33,8 @@ export interface EdgeParts {
   readonly preparer: FramePreparer;
   readonly assets: Assets | null;
   readonly logger: Logger;
+  /** Default: work goes on by itself. */
+  readonly sharing?: Sharing;
   /** Default: nothing is traced. */
   readonly tracing?: Tracing;
   /** Monotonic milliseconds. */

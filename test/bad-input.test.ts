@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { frameCount } from "../avatar/speech-timing.ts";
@@ -40,8 +41,15 @@ describe("bad input gets its documented answer, and the next good request works"
     return join(root, "avatars", id, pointer.version);
   }
   async function editManifest(id: string, edit: (text: string) => string): Promise<void> {
-    const path = join(await versionFolder(id), "manifest.json");
-    await writeFile(path, edit(await readFile(path, "utf8")));
+    const folder = await versionFolder(id);
+    const manifest = edit(await readFile(join(folder, "manifest.json"), "utf8"));
+    await writeFile(join(folder, "manifest.json"), manifest);
+    // Someone has made it so: the version is the hash of its manifest.
+    const version = createHash("sha256").update(manifest).digest("hex").slice(0, 32);
+    const home = join(root, "avatars", id);
+    await rename(folder, join(home, version));
+    const pointer = JSON.parse(await readFile(join(home, "avatar.json"), "utf8"));
+    await writeFile(join(home, "avatar.json"), JSON.stringify({ ...pointer, version }));
   }
   const post = (path: string, body: BodyInit, type = "audio/wav") =>
     fetch(`${system.edge.url}/v1/avatars/${path}`, {

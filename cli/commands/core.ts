@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import type { LevelControl } from "../../avatar/logger.ts";
+import { type ConfigFile, readConfigFile, withTracing } from "../../avatar/runtime/config-file.ts";
 import { isBucketUrl } from "../../avatar/s3/s3-environment.ts";
 import { type CoreConfig, parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
-import { type ConfigFile, readConfigFile, withTracing } from "../config-file.ts";
 import { createProcessLogger } from "../log.ts";
 import { runUntilStopped } from "../stop-signals.ts";
 

@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type EdgeConfig, parseEdgeConfig } from "../../edge/config.ts";
+import { readConfigFile } from "../../avatar/runtime/config-file.ts";
+import { edgeConfigFrom } from "../../edge/runtime/edge-config-file.ts";
 import { startNodeEdge } from "../../edge/runtime/node.ts";
 import { CommandError } from "../command-error.ts";
-import { type ConfigFile, readConfigFile, withTracing } from "../config-file.ts";
 import { createProcessLogger } from "../log.ts";
 import { runUntilStopped } from "../stop-signals.ts";
 
@@ -15,28 +14,6 @@ export async function runEdge(options: { config?: string }): Promise<void> {
   const running = await startNodeEdge(config, pageFolder(), logger);
   process.stdout.write(`ready ${running.url}\n`);
   await runUntilStopped(() => running.stop());
-}
-
-/** Paths in a configuration file are relative to it. */
-export function edgeConfigFrom({ value, source, folder }: ConfigFile): EdgeConfig {
-  const config = parseEdgeConfig(withTracing(value), source);
-  const { token_file, tls } = config.core;
-  const fromFile = (path: string) => resolve(folder, path);
-  return {
-    ...config,
-    avatars_root: fromFile(config.avatars_root),
-    core: {
-      ...config.core,
-      ...(token_file !== undefined && { token_file: fromFile(token_file) }),
-      ...(tls && {
-        tls: Object.fromEntries(
-          Object.entries(tls).flatMap(([key, path]) =>
-            path === undefined ? [] : [[key, fromFile(path)]],
-          ),
-        ),
-      }),
-    },
-  };
 }
 
 /** The built page. @throws CommandError when it was not built */

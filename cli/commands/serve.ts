@@ -1,15 +1,16 @@
 import { resolve } from "node:path";
 import * as z from "zod";
 import type { LevelControl } from "../../avatar/logger.ts";
+import { readConfigFile } from "../../avatar/runtime/config-file.ts";
 import { parseSettings } from "../../avatar/settings.ts";
+import { edgeConfigFrom } from "../../edge/runtime/edge-config-file.ts";
 import { startNodeEdge } from "../../edge/runtime/node.ts";
 import { startCore } from "../../gpu-core/main.ts";
 import { CommandError } from "../command-error.ts";
-import { readConfigFile } from "../config-file.ts";
 import { createProcessLogger } from "../log.ts";
 import { runUntilStopped } from "../stop-signals.ts";
 import { coreConfigFrom } from "./core.ts";
-import { edgeConfigFrom, pageFolder } from "./edge.ts";
+import { pageFolder } from "./edge.ts";
 
 /** What the edge gives its own requests. */
 const EDGE_DRAIN_MS = 5000;

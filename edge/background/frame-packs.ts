@@ -1,8 +1,9 @@
-import { LRUCache } from "lru-cache";
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import { findTrack, type TrackKind } from "../../avatar/manifest.ts";
 import type { ObjectStore } from "../../avatar/object-store.ts";
 import { PackReader } from "../../avatar/pack-reader.ts";
+import { FREE_SHARING, type Sharing } from "../parts.ts";
+import { LoadingCache } from "./loading-cache.ts";
 
 interface Wanted {
   readonly avatar: PublishedAvatar;
@@ -14,16 +15,14 @@ const MAX_INDEX_BYTES = 32 * 1024 * 1024;
 
 /** The indexes of packs, read once each while they are in use. */
 export class FramePacks {
-  readonly #packs: LRUCache<string, PackReader, Wanted>;
+  readonly #packs: LoadingCache<PackReader, Wanted>;
 
-  constructor(store: ObjectStore) {
-    this.#packs = new LRUCache<string, PackReader, Wanted>({
-      maxSize: MAX_INDEX_BYTES,
-      sizeCalculation: (pack) => pack.memoryBytes,
-      // Who waits gets it, even if others have pushed it out by then.
-      ignoreFetchAbort: true,
-      fetchMethod: async (_key, _stale, { context: { avatar, kind } }) => {
-        const { manifest, prefix } = avatar;
+  constructor(store: ObjectStore, sharing: Sharing = FREE_SHARING) {
+    this.#packs = new LoadingCache<PackReader, Wanted>({
+      maxBytes: MAX_INDEX_BYTES,
+      sizeOf: (pack) => pack.memoryBytes,
+      sharing,
+      load: ({ avatar: { manifest, prefix }, kind }) => {
         const track = findTrack(manifest, kind);
         if (!track) throw new TypeError(`there is no ${kind} track`);
         const entries = manifest.frameCount;
@@ -38,6 +37,6 @@ export class FramePacks {
    */
   async open(avatar: PublishedAvatar, kind: TrackKind): Promise<PackReader | null> {
     if (!findTrack(avatar.manifest, kind)) return null;
-    return this.#packs.forceFetch(`${avatar.prefix}${kind}`, { context: { avatar, kind } });
+    return this.#packs.get(`${avatar.prefix}${kind}`, { avatar, kind });
   }
 }

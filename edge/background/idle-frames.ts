@@ -1,11 +1,12 @@
-import { LRUCache } from "lru-cache";
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import type { ObjectStore } from "../../avatar/object-store.ts";
 import { joinBytes } from "../compositor/join-bytes.ts";
 import type { Splicer } from "../compositor/splicer.ts";
+import { FREE_SHARING, type Sharing } from "../parts.ts";
 import type { ImageFormat } from "../speak/image-format.ts";
 import type { FramePacks } from "./frame-packs.ts";
 import { type FramePreparer, frameShape } from "./frame-preparer.ts";
+import { LoadingCache } from "./loading-cache.ts";
 import { readPlainFrame } from "./plain-frames.ts";
 import type { PreparedFrames } from "./prepared-frames.ts";
 
@@ -17,6 +18,7 @@ export interface IdleFramesOptions {
   readonly splicer: Splicer;
   /** Of finished frames, of all avatars together. */
   readonly maxBytes: number;
+  readonly sharing?: Sharing;
 }
 
 interface Wanted {
@@ -31,16 +33,15 @@ interface Wanted {
  */
 export class IdleFrames {
   readonly #options: IdleFramesOptions;
-  readonly #images: LRUCache<string, Uint8Array<ArrayBuffer>, Wanted>;
+  readonly #images: LoadingCache<Uint8Array<ArrayBuffer>, Wanted>;
 
   constructor(options: IdleFramesOptions) {
     this.#options = options;
-    this.#images = new LRUCache<string, Uint8Array<ArrayBuffer>, Wanted>({
-      maxSize: options.maxBytes,
-      sizeCalculation: (image) => image.length,
-      // Who waits gets it, even if others have pushed it out by then.
-      ignoreFetchAbort: true,
-      fetchMethod: async (_key, _stale, { context: { avatar, index, format } }) => {
+    this.#images = new LoadingCache<Uint8Array<ArrayBuffer>, Wanted>({
+      maxBytes: options.maxBytes,
+      sizeOf: (image) => image.length,
+      sharing: options.sharing ?? FREE_SHARING,
+      load: async ({ avatar, index, format }) => {
         const frame = await options.prepared.get(avatar, index, format);
         const mouth = await this.#mouth(avatar, index);
         return joinBytes(options.splicer.splice(frame, mouth));
@@ -55,7 +56,7 @@ export class IdleFrames {
     format: ImageFormat,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const key = `${avatar.prefix}${index}.${format}`;
-    return this.#images.forceFetch(key, { context: { avatar, index, format } });
+    return this.#images.get(key, { avatar, index, format });
   }
 
   async #mouth(avatar: PublishedAvatar, index: number): Promise<Uint8Array> {

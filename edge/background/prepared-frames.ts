@@ -1,13 +1,14 @@
-import { LRUCache } from "lru-cache";
 import { AvatarError } from "../../avatar/avatar-error.ts";
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import type { ObjectStore } from "../../avatar/object-store.ts";
 import type { PackReader } from "../../avatar/pack-reader.ts";
 import type { Delivery } from "../compositor/delivery.ts";
 import { type PreparedFrame, readPreparedFrame } from "../compositor/splicer.ts";
+import { FREE_SHARING, type Sharing } from "../parts.ts";
 import type { ImageFormat } from "../speak/image-format.ts";
 import type { FramePacks } from "./frame-packs.ts";
 import { type FramePreparer, frameShape } from "./frame-preparer.ts";
+import { LoadingCache } from "./loading-cache.ts";
 import { checkFrameIndex, readPlainFrame } from "./plain-frames.ts";
 
 export interface PreparedFramesOptions {
@@ -19,6 +20,7 @@ export interface PreparedFramesOptions {
   readonly jpeg: { readonly quality: number; readonly subsampling: "4:2:0" | "4:4:4" };
   /** Of prepared frames, of all avatars together. */
   readonly maxBytes: number;
+  readonly sharing?: Sharing;
   /** How much care PNG frames get that are prepared here. Default `full`, as in a pack. */
   readonly pngEffort?: "full" | "fast";
 }
@@ -50,25 +52,21 @@ const MAX_SPAN_BYTES = 4 * 1024 * 1024;
  */
 export class PreparedFrames {
   readonly #options: PreparedFramesOptions;
-  readonly #frames: LRUCache<string, PreparedFrame, Wanted>;
-  /** Keys of what `readAhead` has under way. */
-  readonly #ahead = new Set<string>();
+  readonly #frames: LoadingCache<PreparedFrame, Wanted>;
   #hits = 0;
   #misses = 0;
   #evictions = 0;
 
   constructor(options: PreparedFramesOptions) {
     this.#options = options;
-    this.#frames = new LRUCache<string, PreparedFrame, Wanted>({
-      maxSize: options.maxBytes,
-      sizeCalculation: ({ entry }) =>
-        Math.max(1, entry.head.length + entry.live.length + entry.tail.length),
-      dispose: (_frame, _key, reason) => {
-        if (reason === "evict") this.#evictions++;
+    this.#frames = new LoadingCache<PreparedFrame, Wanted>({
+      maxBytes: options.maxBytes,
+      sizeOf: ({ entry }) => entry.head.length + entry.live.length + entry.tail.length,
+      sharing: options.sharing ?? FREE_SHARING,
+      load: (wanted) => this.#make(wanted),
+      onEvict: () => {
+        this.#evictions++;
       },
-      // Who waits gets it, even if others have pushed it out by then.
-      ignoreFetchAbort: true,
-      fetchMethod: async (_key, _stale, { context }) => this.#make(context),
     });
   }
 
@@ -78,7 +76,7 @@ export class PreparedFrames {
       misses: this.#misses,
       evictions: this.#evictions,
       frames: this.#frames.size,
-      bytes: this.#frames.calculatedSize,
+      bytes: this.#frames.bytes,
     };
   }
 
@@ -91,7 +89,7 @@ export class PreparedFrames {
     const key = keyOf(avatar, index, format);
     if (this.#frames.has(key)) this.#hits++;
     else this.#misses++;
-    return this.#frames.forceFetch(key, { context: { avatar, index, format, bytes: null } });
+    return this.#frames.get(key, { avatar, index, format, bytes: null });
   }
 
   /**
@@ -107,7 +105,7 @@ export class PreparedFrames {
 
   #isMissing(avatar: PublishedAvatar, index: number, format: ImageFormat): boolean {
     const key = keyOf(avatar, index, format);
-    return !this.#frames.has(key) && !this.#ahead.has(key);
+    return !this.#frames.has(key) && !this.#frames.isLoading(key);
   }
 
   async #readAhead(avatar: PublishedAvatar, indices: readonly number[], format: ImageFormat) {
@@ -132,14 +130,9 @@ export class PreparedFrames {
   }
 
   #begin(wanted: Wanted): void {
-    const key = keyOf(wanted.avatar, wanted.index, wanted.format);
-    this.#ahead.add(key);
     // Nobody may wait for it: the frame may be on its way already.
     wanted.bytes?.catch(() => {});
-    this.#frames
-      .fetch(key, { context: wanted })
-      .catch(() => {})
-      .finally(() => this.#ahead.delete(key));
+    this.#frames.get(keyOf(wanted.avatar, wanted.index, wanted.format), wanted).catch(() => {});
   }
 
   async #make({ avatar, index, format, bytes }: Wanted): Promise<PreparedFrame> {

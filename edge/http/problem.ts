@@ -33,6 +33,7 @@ const AVATAR_STATUS: Record<AvatarErrorCode, number> = {
   invalid_id: 404,
   not_found: 404,
   invalid_avatar: 500,
+  damaged: 503,
   invalid_source: 500,
   store_unavailable: 503,
 };

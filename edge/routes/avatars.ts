@@ -9,6 +9,9 @@ import { RequestError } from "../http/request-error.ts";
 import { CONTENT_TYPES, type ImageFormat } from "../speak/image-format.ts";
 
 const FRAME_FILE = /^(0|[1-9][0-9]{0,5})\.(png|jpg)$/;
+/** Avatars of one answer: a Worker may ask its bucket a thousand times per request, twice for each. */
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 400;
 const IMMUTABLE = "public, max-age=31536000, immutable";
 /** Without the version in its URL a frame may change with the next publish. */
 const SHORT = "public, max-age=60";
@@ -26,7 +29,11 @@ export function avatarRoutes(
 ): Hono {
   const app = new Hono();
 
-  app.get("/", async (c) => c.json({ avatars: await directory.list() }));
+  app.get("/", async (c) => {
+    const limit = readLimit(c.req.query("limit"));
+    const { avatars, next } = await directory.list(c.req.query("after") ?? "", limit);
+    return c.json({ avatars, ...(next !== null && { next }) });
+  });
 
   app.get("/:id", async (c) => c.json((await directory.get(c.req.param("id"))).summary));
 
@@ -48,6 +55,12 @@ export function avatarRoutes(
   });
 
   return app;
+}
+
+function readLimit(limit = String(DEFAULT_LIMIT)): number {
+  const count = Number(limit);
+  if (/^[1-9][0-9]{0,3}$/.test(limit) && count <= MAX_LIMIT) return count;
+  throw new RequestError(400, `limit=${limit.slice(0, 40)}: use 1 to ${MAX_LIMIT}`);
 }
 
 /** What the bytes of an idle frame depend on beside the avatar's version. */

@@ -1,5 +1,6 @@
-import type { Interceptor, Transport } from "@connectrpc/connect";
+import type { Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { sendToken } from "../core/send-token.ts";
 import { type AccessNames, type CoreAccessFiles, readCoreAccess } from "./core-access.ts";
 
 /** A connection to the core, and its end. */
@@ -27,12 +28,4 @@ export async function createCoreTransport(
     interceptors: token === null ? [] : [sendToken(token)],
   });
   return { transport, close: () => sessionManager.abort() };
-}
-
-/** Puts a bearer token on each call. */
-export function sendToken(token: string): Interceptor {
-  return (next) => (request) => {
-    request.header.set("authorization", `Bearer ${token}`);
-    return next(request);
-  };
 }

@@ -53,6 +53,7 @@ export function asCoreError(error: AvatarError, id: string): CoreError {
     case "store_unavailable":
       return new CoreError("unavailable", error.message, options);
     case "invalid_avatar":
+    case "damaged":
     case "invalid_source":
       return new CoreError("failed_precondition", error.message, options);
   }

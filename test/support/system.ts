@@ -1,6 +1,7 @@
 import { type Logger, silentLogger } from "../../avatar/logger.ts";
 import { parseEdgeConfig } from "../../edge/config.ts";
-import { type RunningEdge, startNodeEdge } from "../../edge/runtime/node.ts";
+import { startNodeEdge } from "../../edge/runtime/node.ts";
+import type { RunningEdge } from "../../edge/runtime/running-edge.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
 import { type RunningCore, startCore } from "../../gpu-core/main.ts";
 import type { AdminOptions } from "../../gpu-core/rpc/admin-service.ts";

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { parseDocument } from "yaml";
-import { SettingsError } from "../avatar/settings.ts";
-import { withTracingEnvironment } from "../avatar/tracing/tracing-environment.ts";
+import { SettingsError } from "../settings.ts";
+import { withTracingEnvironment } from "../tracing/tracing-environment.ts";
 
 /** A YAML file as read, and the folder that its relative paths start from. */
 export interface ConfigFile {

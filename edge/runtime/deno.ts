@@ -1,0 +1,97 @@
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { createJsonLogger, type Logger } from "../../avatar/logger.ts";
+import { readConfigFile } from "../../avatar/runtime/config-file.ts";
+import { SettingsError } from "../../avatar/settings.ts";
+import { createApp } from "../app.ts";
+import type { EdgeConfig } from "../config.ts";
+import { readCoreAccess } from "./core-access.ts";
+import { edgeConfigFrom } from "./edge-config-file.ts";
+import { createFetchTransport } from "./fetch-transport.ts";
+import { type RunningEdge, urlOf } from "./running-edge.ts";
+import { createServerParts } from "./server-parts.ts";
+
+/** What of Deno is used beside what Node has. */
+declare const Deno: {
+  serve(
+    options: { hostname: string; port: number; signal: AbortSignal; onListen(): void },
+    handler: (request: Request) => Response | Promise<Response>,
+  ): { readonly addr: { readonly port: number }; readonly finished: Promise<void> };
+  createHttpClient(options: { caCerts?: string[]; cert?: string; key?: string }): object;
+  addSignalListener(signal: "SIGINT" | "SIGTERM", handler: () => void): void;
+  exit(status: number): never;
+};
+
+/** Requests under way get so long when the edge stops. */
+const DRAIN_LIMIT_MS = 5000;
+
+/**
+ * The edge on Deno: the core over Connect.
+ * @param assetsRoot folder of the built page; null serves none
+ * @throws SettingsError when a file or variable that `config` needs cannot be used
+ */
+export async function startDenoEdge(
+  config: EdgeConfig,
+  assetsRoot: string | null,
+  logger: Logger,
+): Promise<RunningEdge> {
+  const { token, tls } = await readCoreAccess(config.core);
+  const text = (pem: Buffer | undefined) => pem?.toString("utf8");
+  const [ca, cert, key] = [text(tls.ca), text(tls.cert), text(tls.key)];
+  const client =
+    ca || cert
+      ? Deno.createHttpClient({
+          ...(ca && { caCerts: [ca] }),
+          ...(cert && key && { cert, key }),
+        })
+      : undefined;
+  const transport = createFetchTransport({
+    url: config.core.url,
+    token,
+    // `client` is Deno's own.
+    ...(client && { fetch: (input, init) => fetch(input, { ...init, client } as RequestInit) }),
+  });
+  const parts = createServerParts(config, transport, assetsRoot, logger);
+  const app = createApp(parts);
+  const { host, port } = config.server;
+  const stopping = new AbortController();
+  const server = Deno.serve(
+    { hostname: host, port, signal: stopping.signal, onListen() {} },
+    (request) => app.fetch(request),
+  );
+  return {
+    url: urlOf(host, server.addr.port),
+    checkCore: (signal) => parts.core.checkHealth(signal),
+    async stop() {
+      stopping.abort();
+      const cut = new Promise((resolve) => setTimeout(resolve, DRAIN_LIMIT_MS));
+      await Promise.race([server.finished, cut]);
+      await parts.stop();
+    },
+  };
+}
+
+/** `deno run ... edge/runtime/deno.ts [--config FILE]` */
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { config: { type: "string" } } });
+  const config = edgeConfigFrom(await readConfigFile(values.config));
+  const logger = createJsonLogger(config.log_level, (line) => process.stderr.write(`${line}\n`));
+  const page = fileURLToPath(new URL("../../client/dist", import.meta.url));
+  const running = await startDenoEdge(config, page, logger);
+  process.stdout.write(`ready ${running.url}\n`);
+  const stop = () => {
+    void running.stop().then(() => Deno.exit(0));
+  };
+  Deno.addSignalListener("SIGINT", stop);
+  Deno.addSignalListener("SIGTERM", stop);
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    process.stderr.write(`mouthpiece: ${error.message}\n`);
+    Deno.exit(1);
+  }
+}

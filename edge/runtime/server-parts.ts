@@ -1,0 +1,54 @@
+import { availableParallelism } from "node:os";
+import type { Transport } from "@connectrpc/connect";
+import type { Logger } from "../../avatar/logger.ts";
+import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
+import { openBucket } from "../../avatar/s3/s3-environment.ts";
+import { createTracing } from "../../avatar/tracing/tracing.ts";
+import { limitStore } from "../background/limited-store.ts";
+import type { EdgeConfig } from "../config.ts";
+import { createConnectCoreClient } from "../core/connect-core-client.ts";
+import type { EdgeParts } from "../parts.ts";
+import { createFolderAssets } from "./folder-assets.ts";
+import { createPreparerPool } from "./preparer-pool.ts";
+
+/** What is left of the traces gets so long. */
+const FLUSH_LIMIT_MS = 2000;
+/** Requests to a bucket at the same time. */
+const BUCKET_PARALLEL = 32;
+
+export interface ServerParts extends EdgeParts {
+  /** Ends the threads and sends what is left of the traces. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The parts of an edge on Node or Deno.
+ * @param assetsRoot folder of the built page; null serves none
+ * @throws SettingsError when a variable of the bucket is missing
+ */
+export function createServerParts(
+  config: EdgeConfig,
+  transport: Transport,
+  assetsRoot: string | null,
+  logger: Logger,
+): ServerParts {
+  const { avatars_root, core } = config;
+  const bucket = openBucket(avatars_root, process.env, { parallel: BUCKET_PARALLEL });
+  const store = bucket?.store ?? createFolderStore(avatars_root);
+  const tracing = createTracing(config.tracing, logger);
+  const preparer = createPreparerPool(availableParallelism());
+  return {
+    config,
+    store: limitStore(store, 1000 * config.store.timeout_s),
+    core: createConnectCoreClient(transport, core.timeout_s * 1000, tracing),
+    preparer,
+    assets: assetsRoot === null ? null : createFolderAssets(assetsRoot),
+    logger,
+    tracing,
+    now: () => performance.now(),
+    async stop() {
+      await preparer.stop();
+      await tracing.stop(FLUSH_LIMIT_MS);
+    },
+  };
+}

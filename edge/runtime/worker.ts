@@ -1,0 +1,116 @@
+import { waitUntil } from "cloudflare:workers";
+import { createImageCodecs } from "../../avatar/image/codecs.ts";
+import { createJsonLogger } from "../../avatar/logger.ts";
+import type { ObjectStore } from "../../avatar/object-store.ts";
+import { createR2Store } from "../../avatar/r2/r2-store.ts";
+import { openBucket } from "../../avatar/s3/s3-environment.ts";
+import { SettingsError } from "../../avatar/settings.ts";
+import { createTracing } from "../../avatar/tracing/tracing.ts";
+import { createApp } from "../app.ts";
+import { cacheStore } from "../background/cached-store.ts";
+import { createFramePreparer } from "../background/frame-preparer.ts";
+import { limitStore } from "../background/limited-store.ts";
+import { type EdgeConfig, parseEdgeConfig } from "../config.ts";
+import { createConnectCoreClient } from "../core/connect-core-client.ts";
+import type { Sharing } from "../parts.ts";
+import { createFetchTransport } from "./fetch-transport.ts";
+
+/** Bindings, variables and secrets, as `wrangler.toml` names them. */
+export interface Env {
+  /** The edge's configuration, with the keys of its YAML file. */
+  readonly EDGE?: unknown;
+  /** The avatars; without it `avatars_root` names a bucket that is reached as S3. */
+  readonly AVATARS?: R2Bucket;
+  /** The page. */
+  readonly ASSETS?: Fetcher;
+  /** The way to the core, where it is not the public network: a VPC service, or mTLS. */
+  readonly CORE?: Fetcher;
+  /** Secret: bearer token for the core. */
+  readonly MOUTHPIECE_CORE_TOKEN?: string;
+  readonly AWS_ENDPOINT_URL?: string;
+  readonly AWS_REGION?: string;
+  /** Secrets. */
+  readonly AWS_ACCESS_KEY_ID?: string;
+  readonly AWS_SECRET_ACCESS_KEY?: string;
+}
+
+const SOURCE = "[vars] EDGE of wrangler.toml";
+/** Work ends with the request that began it, and has then half a minute more. */
+const SHARING: Sharing = {
+  keepAlive: (work) => waitUntil(work),
+  patienceMs: 5000,
+};
+
+type App = ReturnType<typeof createApp>;
+
+let app: App | null = null;
+
+export default {
+  async fetch(request, env, context) {
+    try {
+      // Once per isolate: its caches serve every request that comes here.
+      app ??= buildApp(env);
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error;
+      console.error(JSON.stringify({ level: "error", message: error.message }));
+      const detail = "the edge is not configured: its log says what is missing";
+      const headers = { "content-type": "application/problem+json", "cache-control": "no-store" };
+      return Response.json(
+        { title: "Internal Server Error", status: 500, detail },
+        { status: 500, headers },
+      );
+    }
+    return app.fetch(request, env, context);
+  },
+} satisfies ExportedHandler<Env>;
+
+function buildApp(env: Env): App {
+  const config = parseEdgeConfig(env.EDGE ?? {}, SOURCE);
+  const logger = createJsonLogger(config.log_level, (line) => console.log(line));
+  const tracing = createTracing(config.tracing, logger);
+  const transport = createFetchTransport({
+    url: coreUrl(config),
+    token: env.MOUTHPIECE_CORE_TOKEN || null,
+    ...(env.CORE && { fetch: env.CORE.fetch.bind(env.CORE) as typeof fetch }),
+  });
+  const { ASSETS } = env;
+  return createApp({
+    config,
+    store: openStore(config, env),
+    core: createConnectCoreClient(transport, config.core.timeout_s * 1000, tracing),
+    preparer: createFramePreparer(createImageCodecs()),
+    assets: ASSETS ? (path) => readAsset(ASSETS, path) : null,
+    logger,
+    tracing,
+    sharing: SHARING,
+    now: () => performance.now(),
+  });
+}
+
+function coreUrl({ core }: EdgeConfig): string {
+  const { token_file, tls } = core;
+  if (token_file === undefined && !tls) return core.url;
+  throw new SettingsError(
+    `${SOURCE}: core.token_file and core.tls are files, which a Worker has not: use the secret MOUTHPIECE_CORE_TOKEN, and the binding CORE for client certificates`,
+  );
+}
+
+function openStore(config: EdgeConfig, env: Env): ObjectStore {
+  const { avatars_root, store } = config;
+  const limitMs = 1000 * store.timeout_s;
+  // A slot that its request took with it would never come back: the platform counts for itself.
+  const parallel = Number.POSITIVE_INFINITY;
+  const bucket = env.AVATARS
+    ? createR2Store({ bucket: env.AVATARS, prefix: "" })
+    : openBucket(avatars_root, env as Record<string, string | undefined>, { parallel })?.store;
+  if (bucket) return cacheStore(limitStore(bucket, limitMs), caches.default, SHARING);
+  throw new SettingsError(
+    `${SOURCE}: there are no avatars: bind an R2 bucket as AVATARS, or set avatars_root to s3://bucket[/prefix]`,
+  );
+}
+
+async function readAsset(assets: Fetcher, path: string): Promise<Response | null> {
+  const found = await assets.fetch(new URL(path, "https://assets.invalid"));
+  // The headers of what it gives cannot be changed, and the page's are set on it.
+  return found.ok ? new Response(found.body, found) : null;
+}

@@ -1,0 +1,174 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { createTestHarness } from "wrangler";
+import { silentLogger } from "../../avatar/logger.ts";
+import { contentOf } from "../../avatar/publish/content.ts";
+import { createS3Store } from "../../avatar/s3/s3-store.ts";
+import { parseEdgeConfig } from "../../edge/config.ts";
+import { startNodeEdge } from "../../edge/runtime/node.ts";
+
+/** An edge in some runtime, on loopback. */
+export interface TestEdge {
+  readonly url: string;
+  /** What it has written to its log. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+export interface EdgeSettings {
+  /** Folder with `avatars/`. In workerd its content is put into the R2 bucket. */
+  readonly root: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Variables and secrets. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export const RUNTIMES = { node: startNode, deno: startDeno, workerd: startWorkerd } as const;
+export type Runtime = keyof typeof RUNTIMES;
+
+const HOME = fileURLToPath(new URL("../..", import.meta.url));
+const START_LIMIT_MS = 60_000;
+/** Newest date that the bundled workerd knows, and the flags, as `wrangler.toml` has them. */
+const COMPATIBILITY = {
+  compatibility_date: "2026-01-01",
+  compatibility_flags: ["enable_request_signal"],
+};
+const CREDENTIALS = { accessKeyId: "test-key", secretAccessKey: "test-secret" };
+
+async function startNode({ root, config, environment = {} }: EdgeSettings): Promise<TestEdge> {
+  const before = { ...process.env };
+  Object.assign(process.env, environment);
+  const settings = { avatars_root: root, server: { port: 0 }, ...config };
+  try {
+    const edge = await startNodeEdge(parseEdgeConfig(settings, "test"), null, silentLogger);
+    return { url: edge.url, log: () => "", stop: () => edge.stop() };
+  } finally {
+    for (const name of Object.keys(environment)) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
+  }
+}
+
+async function startDeno({ root, config, environment = {} }: EdgeSettings): Promise<TestEdge> {
+  const folder = await mkdtemp(join(tmpdir(), "mouthpiece-deno-"));
+  const file = join(folder, "edge.yaml");
+  await writeFile(file, JSON.stringify({ avatars_root: root, server: { port: 0 }, ...config }));
+  const child = spawn(
+    process.execPath,
+    [
+      join(HOME, "node_modules", "deno", "bin.cjs"),
+      "run",
+      "--no-prompt",
+      "--unstable-no-legacy-abort",
+      ...["--allow-net=127.0.0.1", "--allow-read", "--allow-env", "--allow-sys"],
+      join(HOME, "edge", "runtime", "deno.ts"),
+      ...["--config", file],
+    ],
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1", ...environment } },
+  );
+  let log = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    log += chunk.toString();
+  });
+  const stop = async () => {
+    await end(child);
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    return { url: await readyUrl(child, () => log), log: () => log, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startWorkerd({ root, config, environment = {} }: EdgeSettings): Promise<TestEdge> {
+  process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
+  process.env.WRANGLER_SEND_METRICS = "false";
+  const folder = await mkdtemp(join(tmpdir(), "mouthpiece-workerd-"));
+  const bucket = "avatars";
+  const harness = createTestHarness({
+    root: folder,
+    workers: [
+      {
+        config: {
+          name: "edge",
+          main: join(HOME, "edge", "runtime", "worker.ts"),
+          ...COMPATIBILITY,
+          vars: { EDGE: config, ...environment } as never,
+          r2_buckets: [
+            {
+              binding: "AVATARS",
+              bucket_name: bucket,
+              local_dev: { experimental_s3_credentials: CREDENTIALS },
+            },
+          ],
+        },
+      },
+    ],
+  });
+  const stop = async () => {
+    await harness.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const { url } = await harness.listen();
+    const endpoint = new URL("/cdn-cgi/local/r2/s3", url).href;
+    const store = createS3Store({
+      endpoint,
+      region: "auto",
+      bucket,
+      prefix: "",
+      credentials: CREDENTIALS,
+    });
+    for (const key of await filesBelow(root)) {
+      const content = await contentOf(new Uint8Array(await readFile(join(root, key))));
+      await store.write(key, content, { journal: null, onBytes: () => {} });
+    }
+    return {
+      url: url.href.replace(/\/$/, ""),
+      log: () =>
+        harness
+          .getLogs()
+          .map(({ message }) => message)
+          .join("\n"),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function filesBelow(root: string): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1))
+    .filter((key) => key.startsWith("avatars/"));
+}
+
+async function readyUrl(child: ChildProcess, log: () => string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const limit = setTimeout(() => reject(new Error(`it did not start:\n${log()}`)), START_LIMIT_MS);
+  createInterface(child.stdout!).on("line", (line) => {
+    const url = /^ready (.*)$/.exec(line)?.[1];
+    if (url) resolve(url);
+  });
+  child.once("exit", () => reject(new Error(`it ended:\n${log()}`)));
+  return promise.finally(() => clearTimeout(limit));
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  const limit = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  await ended;
+  clearTimeout(limit);
+}
