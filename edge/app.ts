@@ -11,17 +11,28 @@ import { megabytes } from "./config.ts";
 import { accessLog } from "./http/access-log.ts";
 import { problemResponse, toProblem } from "./http/problem.ts";
 import { RequestError } from "./http/request-error.ts";
-import { type TraceVariables, traceRequests } from "./http/trace-requests.ts";
+import { traceRequests } from "./http/trace-requests.ts";
+import type { EdgeVariables } from "./http/variables.ts";
 import { type EdgeParts, FREE_SHARING } from "./parts.ts";
 import { avatarRoutes } from "./routes/avatars.ts";
+import { type CompositingOptions, compositingRoutes } from "./routes/compositing.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { speakRoute } from "./routes/speak.ts";
+import { Prewarmer } from "./speak/prewarmer.ts";
 import { Speaker } from "./speak/speaker.ts";
 
+/** The edge, for a runtime to serve. */
+export interface EdgeApp {
+  /** As the Fetch standard's handlers; `env` and `context` are a Worker's. */
+  fetch(request: Request, env?: unknown, context?: unknown): Response | Promise<Response>;
+  /** For a runtime that can carry gRPC. */
+  readonly compositing: CompositingOptions;
+}
+
 /** The edge, put together from what the runtime gives it. */
-export function createApp(parts: EdgeParts) {
+export function createApp(parts: EdgeParts): EdgeApp {
   const {
     config,
     store,
@@ -61,7 +72,19 @@ export function createApp(parts: EdgeParts) {
     now,
   });
 
-  const app = new Hono<{ Variables: { requestId: string } & TraceVariables }>();
+  const prewarmer = new Prewarmer({ core, prepared, now });
+  const { limits } = config;
+  const compositing: CompositingOptions = {
+    directory,
+    idleFrames,
+    prewarmer,
+    speaker,
+    limits,
+    logger,
+    now,
+  };
+
+  const app = new Hono<{ Variables: EdgeVariables }>();
   app.use(requestId());
   // Probes and the page's files would drown what is worth looking at.
   app.use("/v1/*", traceRequests(tracing));
@@ -70,8 +93,9 @@ export function createApp(parts: EdgeParts) {
   app.use(cors({ origin: "*", exposeHeaders: ["etag", "x-request-id", "retry-after"] }));
   app.route("/", healthRoutes(core, store));
   app.route("/", metricsRoutes(prepared, speaker));
-  app.route("/v1/avatars", avatarRoutes(directory, idleFrames, config.jpeg));
-  app.route("/v1/avatars", speakRoute({ directory, speaker, config, logger, now }));
+  app.route("/v1/avatars", avatarRoutes({ directory, idleFrames, prewarmer, jpeg: config.jpeg }));
+  app.route("/v1/avatars", speakRoute(compositing));
+  app.route("/", compositingRoutes(compositing));
   if (assets) app.route("/", pageRoutes(assets));
 
   app.notFound((c) => {
@@ -87,5 +111,8 @@ export function createApp(parts: EdgeParts) {
     }
     return problemResponse(problem);
   });
-  return app;
+  return {
+    fetch: (request, env, context) => app.fetch(request, env as never, context as never),
+    compositing,
+  };
 }

@@ -1,8 +1,8 @@
+import { type Clock, systemClock } from "../avatar/clock.ts";
 import type { Logger } from "../avatar/logger.ts";
 import { mouthRegion } from "../avatar/manifest.ts";
 import { AUDIO_TENSOR_SIZE } from "./audio/feature-extractor.ts";
 import { checkSpeechWindow, type SpeechWindow } from "./audio/speech-window.ts";
-import { type Clock, systemClock } from "./clock.ts";
 import { type CoreConfig, maxBatchSize } from "./config.ts";
 import { CoreError } from "./core-error.ts";
 import type { InferenceEngine } from "./engine/inference-worker.ts";

@@ -1,5 +1,5 @@
+import { VirtualClock } from "../../avatar/clock.ts";
 import { silentLogger } from "../../avatar/logger.ts";
-import { VirtualClock } from "../../gpu-core/clock.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
 import { Core } from "../../gpu-core/core.ts";
 import { EventCounter, SimulatedSource } from "../../test/support/simulated-core.ts";

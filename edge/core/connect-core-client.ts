@@ -61,6 +61,19 @@ export function createConnectCoreClient(
       }
     },
 
+    async loadModel(avatarId, { signal, requestId, trace }) {
+      const limit = AbortSignal.timeout(timeoutMs);
+      const headers = new Headers({ "x-request-id": requestId });
+      if (trace) tracing.inject(trace, headers);
+      const options = { signal: AbortSignal.any([signal, limit]), headers };
+      try {
+        return (await client.loadModel({ modelId: avatarId }, options)).loadTimeMs;
+      } catch (error) {
+        if (limit.aborted && !signal.aborted) throw tooSlow(timeoutMs, error);
+        throw toCallError(error, signal);
+      }
+    },
+
     async checkHealth(signal) {
       const timeout = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
       try {

@@ -76,6 +76,12 @@ export interface CoreClient {
    * @throws CoreCallError
    */
   inferSpeech(call: SpeechCall, options: CallOptions): AsyncIterable<MouthRegion>;
+  /**
+   * Has a model brought into memory, and ends when it is there.
+   * @returns milliseconds that it took; 0 when it was there
+   * @throws CoreCallError
+   */
+  loadModel(avatarId: string, options: CallOptions): Promise<number>;
   /** Whether a core answers and has a device. @throws CoreCallError */
   checkHealth(signal: AbortSignal): Promise<void>;
 }

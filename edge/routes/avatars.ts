@@ -5,29 +5,31 @@ import type { AvatarDirectory } from "../background/avatar-directory.ts";
 import type { IdleFrames } from "../background/idle-frames.ts";
 import { checkFrameIndex } from "../background/plain-frames.ts";
 import type { PreparedFramesOptions } from "../background/prepared-frames.ts";
+import { readFormat, readLimit, readStart } from "../http/query.ts";
 import { RequestError } from "../http/request-error.ts";
+import type { EdgeVariables } from "../http/variables.ts";
 import { CONTENT_TYPES, type ImageFormat } from "../speak/image-format.ts";
+import type { Prewarmer } from "../speak/prewarmer.ts";
 
 const FRAME_FILE = /^(0|[1-9][0-9]{0,5})\.(png|jpg)$/;
-/** Avatars of one answer: a Worker may ask its bucket a thousand times per request, twice for each. */
-const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 400;
 const IMMUTABLE = "public, max-age=31536000, immutable";
 /** Without the version in its URL a frame may change with the next publish. */
 const SHORT = "public, max-age=60";
 
 type JpegSettings = PreparedFramesOptions["jpeg"];
 
-/**
- * `/v1/avatars` and below, for reading.
- * @param jpeg how frames are coded that come from no pack
- */
-export function avatarRoutes(
-  directory: AvatarDirectory,
-  idleFrames: IdleFrames,
-  jpeg: JpegSettings,
-): Hono {
-  const app = new Hono();
+export interface AvatarRoutesOptions {
+  readonly directory: AvatarDirectory;
+  readonly idleFrames: IdleFrames;
+  readonly prewarmer: Prewarmer;
+  /** How frames are coded that come from no pack. */
+  readonly jpeg: JpegSettings;
+}
+
+/** `/v1/avatars` and below, but for speech. */
+export function avatarRoutes(options: AvatarRoutesOptions): Hono<{ Variables: EdgeVariables }> {
+  const { directory, idleFrames, prewarmer, jpeg } = options;
+  const app = new Hono<{ Variables: EdgeVariables }>();
 
   app.get("/", async (c) => {
     const limit = readLimit(c.req.query("limit"));
@@ -54,13 +56,24 @@ export function avatarRoutes(
     return c.body(image, 200, { ...headers, "content-type": CONTENT_TYPES[format] });
   });
 
-  return app;
-}
+  app.post("/:id/prewarm", async (c) => {
+    const format = readFormat(c.req.query("format"));
+    const start = readStart(c.req.query("start"));
+    const avatar = await directory.get(c.req.param("id"));
+    const { modelMs, framesMs } = await prewarmer.prewarm({
+      avatar,
+      start,
+      format,
+      signal: c.req.raw.signal,
+      requestId: c.get("requestId"),
+      trace: c.get("trace"),
+    });
+    const { id, version } = avatar.summary;
+    const times = { modelMs: Math.round(modelMs), framesMs: Math.round(framesMs) };
+    return c.json({ id, version, ...times }, 200, { "cache-control": "no-store" });
+  });
 
-function readLimit(limit = String(DEFAULT_LIMIT)): number {
-  const count = Number(limit);
-  if (/^[1-9][0-9]{0,3}$/.test(limit) && count <= MAX_LIMIT) return count;
-  throw new RequestError(400, `limit=${limit.slice(0, 40)}: use 1 to ${MAX_LIMIT}`);
+  return app;
 }
 
 /** What the bytes of an idle frame depend on beside the avatar's version. */

@@ -1,84 +1,56 @@
 import { Hono } from "hono";
 import type { Logger } from "../../avatar/logger.ts";
-import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
 import { traceFields } from "../../avatar/tracing/tracing.ts";
-import { decodeSpeech } from "../audio/decode-audio.ts";
-import { readAhead } from "../audio/read-ahead.ts";
 import type { AvatarDirectory } from "../background/avatar-directory.ts";
-import { type EdgeConfig, megabytes } from "../config.ts";
+import { megabytes } from "../config.ts";
 import { limitBody } from "../http/limit-body.ts";
 import { multipartStream, type Part } from "../http/multipart.ts";
 import { problemJson, toProblem } from "../http/problem.ts";
-import { RequestError } from "../http/request-error.ts";
-import type { TraceVariables } from "../http/trace-requests.ts";
+import { readFormat, readStart } from "../http/query.ts";
+import type { EdgeVariables } from "../http/variables.ts";
 import { CONTENT_TYPES, type ImageFormat } from "../speak/image-format.ts";
-import type { Speaker, SpokenFrame } from "../speak/speaker.ts";
+import type { SpokenFrame } from "../speak/speaker.ts";
+import { startUtterance, type UtteranceOptions } from "../speak/utterance.ts";
 
-const MAX_START = 2 ** 31;
-
-export interface SpeakRouteOptions {
+export interface SpeakRouteOptions extends UtteranceOptions {
   readonly directory: AvatarDirectory;
-  readonly speaker: Speaker;
-  readonly config: EdgeConfig;
   readonly logger: Logger;
-  readonly now: () => number;
 }
 
-type Variables = { requestId: string } & TraceVariables;
-
 /** `POST /v1/avatars/{id}/speak`: speech in, a part per frame out, as they are made. */
-export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: Variables }> {
-  const { directory, speaker, config, logger, now } = options;
-  const app = new Hono<{ Variables: Variables }>();
+export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: EdgeVariables }> {
+  const { directory, limits, logger } = options;
+  const app = new Hono<{ Variables: EdgeVariables }>();
 
   app.post("/:id/speak", async (c) => {
-    const started = now();
     const requestId = c.get("requestId");
     const trace = c.get("trace");
     const format = readFormat(c.req.query("format"));
     const start = readStart(c.req.query("start"));
     const avatar = await directory.get(c.req.param("id"));
-    const leaving = new AbortController();
-    const signal = AbortSignal.any([c.req.raw.signal, leaving.signal]);
-    const body = limitBody(c.req.raw, megabytes(config.limits.max_body_mb));
     const contentLength = c.req.header("content-length");
-    const speech = decodeSpeech(body, c.req.header("content-type") ?? "", {
-      maxSamples: Math.round(config.limits.max_speech_s * SAMPLE_RATE),
-      ...(contentLength !== undefined && { contentLength: Number(contentLength) }),
-    });
-    const frames = speaker.speak({
+    const { frames, leave } = startUtterance(options, {
       avatar,
-      speech: readAhead(speech, signal),
+      audio: limitBody(c.req.raw, megabytes(limits.max_body_mb)),
+      contentType: c.req.header("content-type") ?? "",
+      contentLength: contentLength === undefined ? undefined : Number(contentLength),
       start,
       format,
-      signal,
+      signal: c.req.raw.signal,
       requestId,
       trace,
     });
     // What fails before the first frame still gets a status of its own.
-    const first = await firstOf(frames, leaving);
-    const firstFrameMs = Math.round(now() - started);
+    const first = await frames.next();
 
     async function* parts(): AsyncGenerator<Part> {
-      let count = 0;
-      let step = first;
       try {
-        for (; !step.done; step = await frames.next()) {
+        for (let step = first; !step.done; step = await frames.next()) {
           yield toPart(step.value, format);
-          count++;
         }
       } finally {
-        leaving.abort();
+        leave();
         await frames.return(undefined);
-        logger.info("spoken", {
-          requestId,
-          ...traceFields(trace),
-          avatar: avatar.summary.id,
-          frames: count,
-          complete: step.done === true,
-          firstFrameMs,
-          ms: Math.round(now() - started),
-        });
       }
     }
     const boundary = `frame-${crypto.randomUUID()}`;
@@ -91,7 +63,7 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: Variab
         const headers = { "Content-Type": "application/problem+json" };
         return { headers, body: [new TextEncoder().encode(problemJson(problem))] };
       },
-      onCancel: () => leaving.abort(),
+      onCancel: leave,
     });
     return new Response(stream, {
       headers: {
@@ -104,16 +76,6 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: Variab
   return app;
 }
 
-async function firstOf(frames: AsyncGenerator<SpokenFrame>, leaving: AbortController) {
-  try {
-    return await frames.next();
-  } catch (error) {
-    // The upload may still be on its way, and nobody will read it.
-    leaving.abort();
-    throw error;
-  }
-}
-
 function toPart(frame: SpokenFrame, format: ImageFormat): Part {
   return {
     headers: {
@@ -124,18 +86,4 @@ function toPart(frame: SpokenFrame, format: ImageFormat): Part {
     },
     body: frame.image,
   };
-}
-
-function readFormat(format = "jpeg"): ImageFormat {
-  if (format === "png" || format === "jpeg") return format;
-  throw new RequestError(400, `format=${format.slice(0, 40)} is not known: use png or jpeg`);
-}
-
-function readStart(start = "0"): number {
-  const position = Number(start);
-  if (/^[0-9]{1,10}$/.test(start) && position <= MAX_START) return position;
-  throw new RequestError(
-    400,
-    `start=${start.slice(0, 40)} is no playback position: use a whole number of frames from 0`,
-  );
 }

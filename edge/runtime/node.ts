@@ -1,18 +1,21 @@
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { serve } from "@hono/node-server";
+import type { RequestListener } from "node:http";
+import { getRequestListener } from "@hono/node-server";
 import type { Logger } from "../../avatar/logger.ts";
+import { listenOnOnePort } from "../../avatar/runtime/one-port-server.ts";
 import { createApp } from "../app.ts";
 import type { EdgeConfig } from "../config.ts";
 import { createCoreTransport } from "./core-transport.ts";
+import { createGrpcListener } from "./grpc-listener.ts";
 import { type RunningEdge, urlOf } from "./running-edge.ts";
 import { createServerParts } from "./server-parts.ts";
 
 /** Requests under way get so long when the edge stops. */
 const DRAIN_LIMIT_MS = 5000;
+const POLL_MS = 20;
 
 /**
- * The edge on Node: the core over gRPC.
+ * The edge on Node, over HTTP/1.1 and HTTP/2 on one port: the core over gRPC,
+ * and gRPC for callers beside Connect and gRPC-Web.
  * @param assetsRoot folder of the built page; null serves none
  * @throws SettingsError when a file or variable that `config` needs cannot be used
  */
@@ -24,21 +27,28 @@ export async function startNodeEdge(
   const { transport, close } = await createCoreTransport(config.core);
   const parts = createServerParts(config, transport, assetsRoot, logger);
   const app = createApp(parts);
+  const web = getRequestListener((request) => app.fetch(request)) as RequestListener;
+  const listener = createGrpcListener(app.compositing, web, parts.tracing);
+  let underWay = 0;
   const { host, port } = config.server;
-  const { promise, resolve, reject } = Promise.withResolvers<AddressInfo>();
-  // Without TLS options it is a plain HTTP server.
-  const server = serve({ fetch: app.fetch, hostname: host, port }, resolve) as Server;
-  server.once("error", reject);
-  const address = await promise;
+  const server = await listenOnOnePort(
+    (request, response) => {
+      underWay++;
+      response.once("close", () => underWay--);
+      listener(request, response);
+    },
+    { host, port, tls: null, needsCertificate: false, logger },
+  );
   return {
-    url: urlOf(host, address.port),
+    url: urlOf(host, server.port),
     checkCore: (signal) => parts.core.checkHealth(signal),
     async stop() {
-      const closed = new Promise<void>((done) => server.close(() => done()));
-      server.closeIdleConnections();
-      const cut = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
-      await closed;
-      clearTimeout(cut);
+      server.drain();
+      const latest = performance.now() + DRAIN_LIMIT_MS;
+      while (underWay > 0 && performance.now() < latest) {
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
+      await server.close();
       close();
       await parts.stop();
     },

@@ -6,7 +6,7 @@ import { createR2Store } from "../../avatar/r2/r2-store.ts";
 import { openBucket } from "../../avatar/s3/s3-environment.ts";
 import { SettingsError } from "../../avatar/settings.ts";
 import { createTracing } from "../../avatar/tracing/tracing.ts";
-import { createApp } from "../app.ts";
+import { createApp, type EdgeApp } from "../app.ts";
 import { cacheStore } from "../background/cached-store.ts";
 import { createFramePreparer } from "../background/frame-preparer.ts";
 import { limitStore } from "../background/limited-store.ts";
@@ -41,9 +41,7 @@ const SHARING: Sharing = {
   patienceMs: 5000,
 };
 
-type App = ReturnType<typeof createApp>;
-
-let app: App | null = null;
+let app: EdgeApp | null = null;
 
 export default {
   async fetch(request, env, context) {
@@ -64,7 +62,7 @@ export default {
   },
 } satisfies ExportedHandler<Env>;
 
-function buildApp(env: Env): App {
+function buildApp(env: Env): EdgeApp {
   const config = parseEdgeConfig(env.EDGE ?? {}, SOURCE);
   const logger = createJsonLogger(config.log_level, (line) => console.log(line));
   const tracing = createTracing(config.tracing, logger);

@@ -31,6 +31,7 @@ test("a core that fails is told at once, though the speech has fallen silent", a
       }
     },
     async checkHealth() {},
+    loadModel: async () => 0,
   };
   async function* silent(): AsyncGenerator<Int16Array> {
     // Enough for the first window; the rest never comes.

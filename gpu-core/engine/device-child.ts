@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { Clock } from "../../avatar/clock.ts";
 import type { Logger } from "../../avatar/logger.ts";
-import type { Clock } from "../clock.ts";
 import type { SupervisionConfig } from "../config.ts";
 import { CoreError, fromErrorData } from "../core-error.ts";
 import { openMessageChannel } from "./message-channel.ts";

@@ -1,5 +1,5 @@
+import type { Clock } from "../../avatar/clock.ts";
 import type { Logger } from "../../avatar/logger.ts";
-import type { Clock } from "../clock.ts";
 import type { SupervisionConfig } from "../config.ts";
 import { CoreError } from "../core-error.ts";
 import type { FaultInjector } from "../faults.ts";

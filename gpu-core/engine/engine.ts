@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
+import { type Clock, systemClock } from "../../avatar/clock.ts";
 import type { Logger } from "../../avatar/logger.ts";
-import { type Clock, systemClock } from "../clock.ts";
 import { type CoreConfig, executionProviders, maxBatchSize } from "../config.ts";
 import { CoreError } from "../core-error.ts";
 import { FaultInjector } from "../faults.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { VirtualClock } from "../../avatar/clock.ts";
 import { SIMULATION_DEFAULTS, SimulatedEngine } from "../../test/support/simulated-engine.ts";
-import { VirtualClock } from "../clock.ts";
 import { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
 import { Placer } from "./placement.ts";
 

@@ -1,5 +1,5 @@
+import type { Clock } from "../../avatar/clock.ts";
 import type { Logger } from "../../avatar/logger.ts";
-import type { Clock } from "../clock.ts";
 import type { CoreConfig, ModelConfig } from "../config.ts";
 import { CoreError, toErrorData } from "../core-error.ts";
 import type { InferenceDevice } from "../engine/inference-worker.ts";

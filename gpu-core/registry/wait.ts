@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../avatar/clock.ts";
 import { CoreError } from "../core-error.ts";
 import { deadlinePassed } from "../scheduling/work.ts";
 

@@ -5,6 +5,7 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { Logger } from "../../avatar/logger.ts";
+import { listenOnOnePort, type OnePortOptions } from "../../avatar/runtime/one-port-server.ts";
 import { noTracing, type Tracing } from "../../avatar/tracing/tracing.ts";
 import { Health } from "../../proto/gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../proto/gen/grpc/reflection/v1/reflection_pb.js";
@@ -20,7 +21,6 @@ import { createCutInterceptor, createGate } from "./gate.ts";
 import { createHealthService } from "./health-service.ts";
 import { createInferenceService } from "./inference-service.ts";
 import { observeCalls } from "./observe-calls.ts";
-import { listenOnOnePort, type OnePortOptions } from "./one-port-server.ts";
 import { createReflectionService } from "./reflection-service.ts";
 
 const MEGABYTE = 1024 * 1024;

@@ -1,5 +1,5 @@
+import type { Clock } from "../../avatar/clock.ts";
 import type { SpeechWindow } from "../audio/speech-window.ts";
-import type { Clock } from "../clock.ts";
 import { CoreError } from "../core-error.ts";
 import type { InferenceWorker } from "../engine/inference-worker.ts";
 import type { BatchTimes, FrameOrder } from "../engine/messages.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../avatar/clock.ts";
 import type { Precision } from "../config.ts";
 import type { InferenceWorker } from "../engine/inference-worker.ts";
 import type { ModelFiles, ModelMemory } from "../engine/messages.ts";

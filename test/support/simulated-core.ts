@@ -1,6 +1,6 @@
+import { VirtualClock } from "../../avatar/clock.ts";
 import { type Logger, silentLogger } from "../../avatar/logger.ts";
 import type { Manifest } from "../../avatar/manifest.ts";
-import { VirtualClock } from "../../gpu-core/clock.ts";
 import { type ModelConfig, parseCoreConfig } from "../../gpu-core/config.ts";
 import { Core } from "../../gpu-core/core.ts";
 import { CoreError } from "../../gpu-core/core-error.ts";

@@ -1,4 +1,4 @@
-import { type Clock, VirtualClock } from "../../gpu-core/clock.ts";
+import { type Clock, VirtualClock } from "../../avatar/clock.ts";
 import { CoreError } from "../../gpu-core/core-error.ts";
 import type {
   DeviceState,

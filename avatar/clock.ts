@@ -11,7 +11,8 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   after(ms, call) {
     const timer = setTimeout(call, ms);
-    timer.unref();
+    // Only Node's can be told so.
+    (timer as { unref?: () => void }).unref?.();
     return () => clearTimeout(timer);
   },
 };

@@ -11,10 +11,10 @@ import {
   type TlsOptions,
   type Server as TlsServer,
 } from "node:tls";
-import type { Logger } from "../../avatar/logger.ts";
-import type { TlsMaterial } from "../../avatar/runtime/tls-files.ts";
 import { systemClock } from "../clock.ts";
+import type { Logger } from "../logger.ts";
 import { KEEP_ALIVE, type KeepAliveOptions, keepAlive } from "./keep-alive.ts";
+import type { TlsMaterial } from "./tls-files.ts";
 
 /** What every HTTP/2 connection starts with (RFC 9113, 3.4); three bytes tell it apart. */
 const HTTP2_PREFACE = "PRI";

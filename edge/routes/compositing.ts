@@ -1,0 +1,180 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type ConnectRouter,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+  type ServiceImpl,
+} from "@connectrpc/connect";
+import {
+  universalServerRequestFromFetch,
+  universalServerResponseToFetch,
+} from "@connectrpc/connect/protocol";
+import { Hono } from "hono";
+import type { AvatarSummary } from "../../avatar/manifest.ts";
+import {
+  type AvatarSchema,
+  CompositingService,
+  type SpeakRequest,
+  type SpeakResponseSchema,
+  ImageFormat as WireFormat,
+} from "../../proto/gen/mouthpiece/compositing/v1/compositing_pb.js";
+import type { AvatarDirectory } from "../background/avatar-directory.ts";
+import type { IdleFrames } from "../background/idle-frames.ts";
+import { checkFrameIndex } from "../background/plain-frames.ts";
+import { joinBytes } from "../compositor/join-bytes.ts";
+import { megabytes } from "../config.ts";
+import { toConnectError } from "../http/connect-error.ts";
+import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT } from "../http/query.ts";
+import { RequestError } from "../http/request-error.ts";
+import type { EdgeVariables } from "../http/variables.ts";
+import type { ImageFormat } from "../speak/image-format.ts";
+import type { Prewarmer } from "../speak/prewarmer.ts";
+import type { SpokenFrame } from "../speak/speaker.ts";
+import { startUtterance, type UtteranceOptions } from "../speak/utterance.ts";
+
+/** What a call is known by before its handler runs. */
+export interface CallIdentity {
+  readonly requestId: string;
+  readonly trace: EdgeVariables["trace"];
+}
+
+export interface CompositingOptions extends UtteranceOptions {
+  readonly directory: AvatarDirectory;
+  readonly idleFrames: IdleFrames;
+  readonly prewarmer: Prewarmer;
+}
+
+/** Tells the handlers who asks; without it there is nobody. */
+export const callIdentityKey = createContextKey<CallIdentity | null>(null);
+
+const FORMATS: Record<WireFormat, ImageFormat> = {
+  [WireFormat.UNSPECIFIED]: "jpeg",
+  [WireFormat.JPEG]: "jpeg",
+  [WireFormat.PNG]: "png",
+};
+
+/** `CompositingService` with its limits, for whatever carries it. */
+export function createCompositingRouter(
+  options: CompositingOptions,
+  protocols: { readonly grpc: boolean },
+): ConnectRouter {
+  const router = createConnectRouter({
+    ...protocols,
+    readMaxBytes: megabytes(options.limits.max_body_mb),
+    // Pictures do not become smaller.
+    acceptCompression: [],
+  });
+  return router.service(CompositingService, createService(options));
+}
+
+/** Connect and gRPC-Web over `fetch`. */
+export function compositingRoutes(options: CompositingOptions): Hono<{ Variables: EdgeVariables }> {
+  const app = new Hono<{ Variables: EdgeVariables }>();
+  for (const handler of createCompositingRouter(options, { grpc: false }).handlers) {
+    app.all(handler.requestPath, async (c) => {
+      const contextValues = createContextValues().set(callIdentityKey, {
+        requestId: c.get("requestId"),
+        trace: c.get("trace"),
+      });
+      const request = { ...universalServerRequestFromFetch(c.req.raw, {}), contextValues };
+      return universalServerResponseToFetch(await handler(request));
+    });
+  }
+  return app;
+}
+
+function createService(options: CompositingOptions): ServiceImpl<typeof CompositingService> {
+  const { directory, idleFrames, prewarmer, logger } = options;
+  const identify = ({ values }: HandlerContext): CallIdentity => {
+    const identity = values.get(callIdentityKey);
+    if (!identity) throw new TypeError("a call without an identity");
+    return identity;
+  };
+  const guard = async <T>(
+    context: HandlerContext,
+    work: (identity: CallIdentity) => Promise<T>,
+  ): Promise<T> => {
+    const identity = identify(context);
+    try {
+      return await work(identity);
+    } catch (error) {
+      throw toConnectError(error, identity, logger);
+    }
+  };
+
+  return {
+    listAvatars: ({ after, limit }, context) =>
+      guard(context, async () => {
+        if (limit > MAX_LIST_LIMIT) {
+          throw new RequestError(400, `limit ${limit}: use 1 to ${MAX_LIST_LIMIT}`);
+        }
+        const { avatars, next } = await directory.list(after, limit || DEFAULT_LIST_LIMIT);
+        return { avatars: avatars.map(toAvatar), next: next ?? "" };
+      }),
+
+    getAvatar: ({ avatarId }, context) =>
+      guard(context, async () => ({ avatar: toAvatar((await directory.get(avatarId)).summary) })),
+
+    getIdleFrame: ({ avatarId, index, format }, context) =>
+      guard(context, async () => {
+        const avatar = await directory.get(avatarId);
+        checkFrameIndex(avatar, index);
+        return { image: await idleFrames.get(avatar, index, readFormat(format)) };
+      }),
+
+    prewarm: ({ avatarId, start, format }, context) =>
+      guard(context, async ({ requestId, trace }) => {
+        const avatar = await directory.get(avatarId);
+        const { signal } = context;
+        const request = { avatar, start, format: readFormat(format), signal, requestId, trace };
+        const { modelMs, framesMs } = await prewarmer.prewarm(request);
+        return { version: avatar.summary.version, modelMs, framesMs };
+      }),
+
+    async *speak(request, context) {
+      const identity = identify(context);
+      try {
+        const format = readFormat(request.format);
+        const { frames } = startUtterance(options, {
+          avatar: await directory.get(request.avatarId),
+          audio: once(request.audio),
+          contentType: contentTypeOf(request),
+          contentLength: request.audio.length,
+          start: request.start,
+          format,
+          signal: context.signal,
+          ...identity,
+        });
+        for await (const frame of frames) yield toSpeakResponse(frame);
+      } catch (error) {
+        throw toConnectError(error, identity, logger);
+      }
+    },
+  };
+}
+
+function readFormat(format: WireFormat): ImageFormat {
+  const known = FORMATS[format];
+  if (known) return known;
+  throw new RequestError(400, `format ${format} is not known: use IMAGE_FORMAT_JPEG or _PNG`);
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function contentTypeOf({ sampleRate }: SpeakRequest): string {
+  return sampleRate === 0 ? "audio/wav" : `audio/l16;rate=${sampleRate}`;
+}
+
+function toAvatar(summary: AvatarSummary): MessageInitShape<typeof AvatarSchema> {
+  const { id, title, width, height, fps, frameCount, version } = summary;
+  return { id, title, width, height, fps, frameCount, version };
+}
+
+function toSpeakResponse(frame: SpokenFrame): MessageInitShape<typeof SpeakResponseSchema> {
+  const { timeMs, backgroundIndex, image } = frame;
+  return { frame: frame.frame, timeMs, backgroundIndex, image: joinBytes(image) };
+}

@@ -1,0 +1,84 @@
+import type { Context as TraceContext } from "@opentelemetry/api";
+import type { PublishedAvatar } from "../../avatar/catalogue.ts";
+import type { Logger } from "../../avatar/logger.ts";
+import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
+import { traceFields } from "../../avatar/tracing/tracing.ts";
+import { decodeSpeech } from "../audio/decode-audio.ts";
+import { readAhead } from "../audio/read-ahead.ts";
+import type { EdgeConfig } from "../config.ts";
+import type { ImageFormat } from "./image-format.ts";
+import type { Speaker, SpokenFrame } from "./speaker.ts";
+
+export interface UtteranceOptions {
+  readonly speaker: Speaker;
+  readonly limits: EdgeConfig["limits"];
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
+export interface UtteranceRequest {
+  readonly avatar: PublishedAvatar;
+  readonly audio: AsyncIterable<Uint8Array>;
+  /** Of the audio, with its parameters. */
+  readonly contentType: string;
+  /** Of the audio, in bytes; undefined when it is not known. */
+  readonly contentLength?: number | undefined;
+  /** Playback position of the first frame, in frames. */
+  readonly start: number;
+  readonly format: ImageFormat;
+  readonly signal: AbortSignal;
+  readonly requestId: string;
+  readonly trace: TraceContext | undefined;
+}
+
+/** One utterance that is being spoken, whatever protocol asks for it. */
+export interface Utterance {
+  /**
+   * Each made when it is asked for.
+   * @throws AudioError, RequestError 429, CoreCallError, AvatarError
+   */
+  readonly frames: AsyncGenerator<SpokenFrame>;
+  /** Ends what is under way; the frames end with an error. */
+  leave(): void;
+}
+
+/** Audio in, frames out, and a line in the log at the end. */
+export function startUtterance(options: UtteranceOptions, request: UtteranceRequest): Utterance {
+  const { speaker, limits, logger, now } = options;
+  const { avatar, requestId, trace } = request;
+  const started = now();
+  const leaving = new AbortController();
+  const signal = AbortSignal.any([request.signal, leaving.signal]);
+
+  async function* speak(): AsyncGenerator<SpokenFrame> {
+    let count = 0;
+    let firstFrameMs = 0;
+    let complete = false;
+    try {
+      const speech = decodeSpeech(request.audio, request.contentType, {
+        maxSamples: Math.round(limits.max_speech_s * SAMPLE_RATE),
+        ...(request.contentLength !== undefined && { contentLength: request.contentLength }),
+      });
+      const spoken = speaker.speak({ ...request, speech: readAhead(speech, signal), signal });
+      for await (const frame of spoken) {
+        if (count++ === 0) firstFrameMs = Math.round(now() - started);
+        yield frame;
+      }
+      complete = true;
+    } finally {
+      // The upload may still be on its way, and nobody will read it.
+      leaving.abort();
+      logger.info("spoken", {
+        requestId,
+        ...traceFields(trace),
+        avatar: avatar.summary.id,
+        frames: count,
+        complete,
+        firstFrameMs,
+        ms: Math.round(now() - started),
+      });
+    }
+  }
+
+  return { frames: speak(), leave: () => leaving.abort() };
+}
