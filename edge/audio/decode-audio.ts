@@ -46,7 +46,11 @@ export async function* decodeSpeech(
       ? await readWavHeader(queue)
       : { format: readL16Format(contentType), dataBytes: null };
     checkLength(dataBytes, queue.position, options.contentLength);
-    yield* decodeSamples(queue, format, dataBytes, options.maxSamples ?? DEFAULT_MAX_SAMPLES);
+    const { maxSamples = DEFAULT_MAX_SAMPLES } = options;
+    // What says so in its header is refused before anything is done about it.
+    const announced = ((dataBytes ?? 0) / blockBytes(format) / format.rate) * SAMPLE_RATE;
+    if (announced > maxSamples + 1) throw tooLong(maxSamples);
+    yield* decodeSamples(queue, format, dataBytes, maxSamples);
   } finally {
     await queue.close();
   }

@@ -5,6 +5,7 @@ import type { AvatarDirectory } from "../background/avatar-directory.ts";
 import type { IdleFrames } from "../background/idle-frames.ts";
 import { checkFrameIndex } from "../background/plain-frames.ts";
 import type { PreparedFramesOptions } from "../background/prepared-frames.ts";
+import { answerRange } from "../http/byte-range.ts";
 import { readFormat, readLimit, readStart } from "../http/query.ts";
 import { RequestError } from "../http/request-error.ts";
 import type { EdgeVariables } from "../http/variables.ts";
@@ -53,7 +54,12 @@ export function avatarRoutes(options: AvatarRoutesOptions): Hono<{ Variables: Ed
     const headers = { etag, "cache-control": isVersioned ? IMMUTABLE : SHORT };
     if (matchesEtag(c.req.header("if-none-match"), etag)) return c.body(null, 304, headers);
     const image = await idleFrames.get(avatar, index, format);
-    return c.body(image, 200, { ...headers, "content-type": CONTENT_TYPES[format] });
+    // If-Range asks for a part of what it names, and for the whole of anything else.
+    const ifRange = c.req.header("if-range");
+    const wanted = ifRange === undefined || ifRange === etag ? c.req.header("range") : undefined;
+    const answer = answerRange(image, wanted);
+    const type = { "content-type": CONTENT_TYPES[format] };
+    return c.body(answer.body, answer.status, { ...headers, ...answer.headers, ...type });
   });
 
   app.post("/:id/prewarm", async (c) => {

@@ -1,4 +1,4 @@
-import type { RequestListener } from "node:http";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import type { Logger } from "../../avatar/logger.ts";
 import { listenOnOnePort } from "../../avatar/runtime/one-port-server.ts";
@@ -35,6 +35,7 @@ export async function startNodeEdge(
     (request, response) => {
       underWay++;
       response.once("close", () => underWay--);
+      closeAfterRefusal(request, response);
       listener(request, response);
     },
     { host, port, tls: null, needsCertificate: false, logger },
@@ -53,4 +54,17 @@ export async function startNodeEdge(
       await parts.stop();
     },
   };
+}
+
+/**
+ * Who is refused before his upload is through will not have the rest of it
+ * read: the connection ends, and is told so, or a client would use it again.
+ */
+function closeAfterRefusal(request: IncomingMessage, response: ServerResponse): void {
+  if (request.httpVersionMajor !== 1) return;
+  const writeHead = response.writeHead;
+  response.writeHead = ((status: number, ...rest: []) => {
+    if (status >= 400 && !request.complete) response.shouldKeepAlive = false;
+    return writeHead.call(response, status, ...rest);
+  }) as typeof writeHead;
 }

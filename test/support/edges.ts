@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -59,9 +60,8 @@ async function startDeno({ root, config, environment = {} }: EdgeSettings): Prom
   const file = join(folder, "edge.yaml");
   await writeFile(file, JSON.stringify({ avatars_root: root, server: { port: 0 }, ...config }));
   const child = spawn(
-    process.execPath,
+    denoPath(),
     [
-      join(HOME, "node_modules", "deno", "bin.cjs"),
       "run",
       "--no-prompt",
       "--unstable-no-legacy-abort",
@@ -85,6 +85,12 @@ async function startDeno({ root, config, environment = {} }: EdgeSettings): Prom
     await stop();
     throw error;
   }
+}
+
+/** The executable itself: the command of the package is a parent that passes no signals on. */
+function denoPath(): string {
+  const load = createRequire(import.meta.url);
+  return (load("deno/install_api.cjs") as { runInstall(): string }).runInstall();
 }
 
 async function startWorkerd({ root, config, environment = {} }: EdgeSettings): Promise<TestEdge> {
