@@ -1,7 +1,10 @@
 import * as z from "zod";
 import { parseSettings, SettingsError } from "../avatar/settings.ts";
+import type { CoreAddress } from "./core/fleet/core-node.ts";
 
 const MEGABYTE = 1024 * 1024;
+
+const coreUrl = z.url({ protocol: /^https?$/ });
 
 const configSchema = z.strictObject({
   server: z
@@ -13,7 +16,31 @@ const configSchema = z.strictObject({
     .prefault({}),
   core: z
     .strictObject({
-      url: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:50051"),
+      /** The core, where there is one. */
+      url: coreUrl.default("http://127.0.0.1:50051"),
+      /** The cores, where there are several; `url` is not used then. */
+      cores: z
+        .array(
+          z.strictObject({
+            url: coreUrl,
+            /** Where it is; a name of your own. */
+            region: z.string().max(64).default(""),
+          }),
+        )
+        .min(1)
+        .max(256)
+        .optional(),
+      /** Where this edge is. Cores of other regions serve while none of its own does. */
+      region: z.string().max(64).default(""),
+      /** Asking a second core when the first is slow to begin. */
+      hedge: z
+        .strictObject({
+          /** Of calls; 0 never asks twice. */
+          share: z.number().min(0).max(1).default(0.05),
+          /** No sooner than this many milliseconds, and than three times what is usual. */
+          least_delay_ms: z.number().min(1).max(60_000).default(100),
+        })
+        .prefault({}),
       /** Longest wait for the next frame from the core, in seconds. */
       timeout_s: z.number().positive().max(600).default(60),
       /** File whose first token is sent to the core. Without it MOUTHPIECE_CORE_TOKEN is, if it is set. */
@@ -85,11 +112,22 @@ export type EdgeConfig = z.infer<typeof configSchema>;
 /** Fills in defaults and checks values. @param source Named in errors. @throws SettingsError */
 export function parseEdgeConfig(value: unknown, source: string): EdgeConfig {
   const config = parseSettings(configSchema, value, source);
-  const { url, tls } = config.core;
-  if (!tls || new URL(url).protocol === "https:") return config;
-  throw new SettingsError(
-    `${source}: core.tls: core.url ${url} is not encrypted: use https:, or leave out core.tls`,
-  );
+  const cores = coresOf(config);
+  const plain = cores.find(({ url }) => new URL(url).protocol !== "https:");
+  if (config.core.tls && plain) {
+    throw new SettingsError(
+      `${source}: core.tls: the core ${plain.url} is not encrypted: use https:, or leave out core.tls`,
+    );
+  }
+  if (new Set(cores.map(({ url }) => url)).size !== cores.length) {
+    throw new SettingsError(`${source}: core.cores: a url is there twice`);
+  }
+  return config;
+}
+
+/** The cores that the configuration names, one at least. */
+export function coresOf({ core }: EdgeConfig): readonly CoreAddress[] {
+  return core.cores ?? [{ url: core.url, region: core.region }];
 }
 
 export function megabytes(count: number): number {

@@ -14,7 +14,7 @@ import { Splicer } from "../../edge/compositor/splicer.ts";
 import { megabytes, parseEdgeConfig } from "../../edge/config.ts";
 import { createConnectCoreClient } from "../../edge/core/connect-core-client.ts";
 import { CoreCallError } from "../../edge/core/core-client.ts";
-import { createCoreTransport } from "../../edge/runtime/core-transport.ts";
+import { createCoreTransports } from "../../edge/runtime/core-transport.ts";
 import { createPreparerPool } from "../../edge/runtime/preparer-pool.ts";
 import { Speaker } from "../../edge/speak/speaker.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
@@ -69,8 +69,8 @@ async function renderFrames(
   start: number,
 ): Promise<number> {
   const { cache, core, jpeg } = parseEdgeConfig({}, "render");
-  const access = { url: coreUrl, ...accessFiles(options) };
-  const { transport, close } = await createCoreTransport(access, ACCESS_NAMES);
+  const openCore = await createCoreTransports(accessFiles(options), ACCESS_NAMES);
+  const { transport, close } = openCore(coreUrl);
   const store = createFolderStore(root);
   const preparer = createPreparerPool(availableParallelism());
   const speaker = new Speaker({

@@ -168,12 +168,13 @@ function toCallError(error: unknown, signal: AbortSignal): CoreCallError {
   const { code, rawMessage } = ConnectError.from(error);
   const problem = signal.aborted ? null : accessProblemOf(error);
   if (problem) {
-    const known = problem === "broken-off" ? "unavailable" : "access";
+    const known = problem === "broken-off" ? "unreachable" : "access";
     return new CoreCallError(known, `${ADVICE[problem]} (${rawMessage})`, { cause: error });
   }
   const known = CODES[code] ?? "internal";
   // What a core answers has no cause on this side; what kept us from it has.
   const isUnreached = known === "unavailable" && ConnectError.from(error).cause !== undefined;
-  const message = isUnreached ? `no core answers (${rawMessage}): is it running?` : rawMessage;
-  return new CoreCallError(known, message, { cause: error });
+  if (!isUnreached) return new CoreCallError(known, rawMessage, { cause: error });
+  const message = `no core answers (${rawMessage}): is it running?`;
+  return new CoreCallError("unreachable", message, { cause: error });
 }

@@ -43,7 +43,9 @@ export interface CoreTimes {
 
 /** What went wrong at the core. Closed: `http/problem.ts` maps each to a status. */
 export type CoreCallErrorCode =
-  /** No core answers, or it is stopping. */
+  /** No core answers. */
+  | "unreachable"
+  /** A core answers that it cannot serve now: it is stopping, or the model cannot be had. */
   | "unavailable"
   /** Token, certificate or protocol of the two do not fit. */
   | "access"

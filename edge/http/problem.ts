@@ -39,6 +39,7 @@ const AVATAR_STATUS: Record<AvatarErrorCode, number> = {
 };
 
 const CORE_STATUS: Record<CoreCallErrorCode, number> = {
+  unreachable: 503,
   unavailable: 503,
   access: 503,
   busy: 503,

@@ -45,13 +45,17 @@ export async function startDenoEdge(
           ...(cert && key && { cert, key }),
         })
       : undefined;
-  const transport = createFetchTransport({
-    url: config.core.url,
-    token,
-    // `client` is Deno's own.
-    ...(client && { fetch: (input, init) => fetch(input, { ...init, client } as RequestInit) }),
+  const openCore = (url: string) => ({
+    transport: createFetchTransport({
+      url,
+      token,
+      // `client` is Deno's own.
+      ...(client && { fetch: (input, init) => fetch(input, { ...init, client } as RequestInit) }),
+    }),
+    // Each call has its own end.
+    close() {},
   });
-  const parts = createServerParts(config, transport, assetsRoot, logger);
+  const parts = createServerParts(config, openCore, assetsRoot, logger);
   const app = createApp(parts);
   const { host, port } = config.server;
   const stopping = new AbortController();

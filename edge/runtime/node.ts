@@ -4,7 +4,7 @@ import type { Logger } from "../../avatar/logger.ts";
 import { listenOnOnePort } from "../../avatar/runtime/one-port-server.ts";
 import { createApp } from "../app.ts";
 import type { EdgeConfig } from "../config.ts";
-import { createCoreTransport } from "./core-transport.ts";
+import { createCoreTransports } from "./core-transport.ts";
 import { createGrpcListener } from "./grpc-listener.ts";
 import { type RunningEdge, urlOf } from "./running-edge.ts";
 import { createServerParts } from "./server-parts.ts";
@@ -24,8 +24,8 @@ export async function startNodeEdge(
   assetsRoot: string | null,
   logger: Logger,
 ): Promise<RunningEdge> {
-  const { transport, close } = await createCoreTransport(config.core);
-  const parts = createServerParts(config, transport, assetsRoot, logger);
+  const openCore = await createCoreTransports(config.core);
+  const parts = createServerParts(config, openCore, assetsRoot, logger);
   const app = createApp(parts);
   const web = getRequestListener((request) => app.fetch(request)) as RequestListener;
   const listener = createGrpcListener(app.compositing, web, parts.tracing);
@@ -50,7 +50,6 @@ export async function startNodeEdge(
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
       await server.close();
-      close();
       await parts.stop();
     },
   };

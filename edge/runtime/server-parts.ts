@@ -1,12 +1,12 @@
 import { availableParallelism } from "node:os";
-import type { Transport } from "@connectrpc/connect";
 import type { Logger } from "../../avatar/logger.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { openBucket } from "../../avatar/s3/s3-environment.ts";
 import { createTracing } from "../../avatar/tracing/tracing.ts";
 import { limitStore } from "../background/limited-store.ts";
 import type { EdgeConfig } from "../config.ts";
-import { createConnectCoreClient } from "../core/connect-core-client.ts";
+import type { CoreFleet } from "../core/fleet/core-fleet.ts";
+import { type OpenTransport, openFleet } from "../core/fleet/open-fleet.ts";
 import type { EdgeParts } from "../parts.ts";
 import { createFolderAssets } from "./folder-assets.ts";
 import { createPreparerPool } from "./preparer-pool.ts";
@@ -17,36 +17,40 @@ const FLUSH_LIMIT_MS = 2000;
 const BUCKET_PARALLEL = 32;
 
 export interface ServerParts extends EdgeParts {
-  /** Ends the threads and sends what is left of the traces. */
+  readonly core: CoreFleet;
+  /** Ends the connections to the cores and the threads and sends what is left of the traces. */
   stop(): Promise<void>;
 }
 
 /**
  * The parts of an edge on Node or Deno.
+ * @param openCore how to reach a core
  * @param assetsRoot folder of the built page; null serves none
  * @throws SettingsError when a variable of the bucket is missing
  */
 export function createServerParts(
   config: EdgeConfig,
-  transport: Transport,
+  openCore: (url: string) => OpenTransport,
   assetsRoot: string | null,
   logger: Logger,
 ): ServerParts {
-  const { avatars_root, core } = config;
+  const { avatars_root } = config;
   const bucket = openBucket(avatars_root, process.env, { parallel: BUCKET_PARALLEL });
   const store = bucket?.store ?? createFolderStore(avatars_root);
   const tracing = createTracing(config.tracing, logger);
+  const core = openFleet(config, openCore, { logger, tracing });
   const preparer = createPreparerPool(availableParallelism());
   return {
     config,
     store: limitStore(store, 1000 * config.store.timeout_s),
-    core: createConnectCoreClient(transport, core.timeout_s * 1000, tracing),
+    core,
     preparer,
     assets: assetsRoot === null ? null : createFolderAssets(assetsRoot),
     logger,
     tracing,
     now: () => performance.now(),
     async stop() {
+      core.close();
       await preparer.stop();
       await tracing.stop(FLUSH_LIMIT_MS);
     },

@@ -11,7 +11,7 @@ import { cacheStore } from "../background/cached-store.ts";
 import { createFramePreparer } from "../background/frame-preparer.ts";
 import { limitStore } from "../background/limited-store.ts";
 import { type EdgeConfig, parseEdgeConfig } from "../config.ts";
-import { createConnectCoreClient } from "../core/connect-core-client.ts";
+import { openFleet } from "../core/fleet/open-fleet.ts";
 import type { Sharing } from "../parts.ts";
 import { createFetchTransport } from "./fetch-transport.ts";
 
@@ -66,16 +66,21 @@ function buildApp(env: Env): EdgeApp {
   const config = parseEdgeConfig(env.EDGE ?? {}, SOURCE);
   const logger = createJsonLogger(config.log_level, (line) => console.log(line));
   const tracing = createTracing(config.tracing, logger);
-  const transport = createFetchTransport({
-    url: coreUrl(config),
-    token: env.MOUTHPIECE_CORE_TOKEN || null,
-    ...(env.CORE && { fetch: env.CORE.fetch.bind(env.CORE) as typeof fetch }),
+  checkCoreFiles(config);
+  const openCore = (url: string) => ({
+    transport: createFetchTransport({
+      url,
+      token: env.MOUTHPIECE_CORE_TOKEN || null,
+      ...(env.CORE && { fetch: env.CORE.fetch.bind(env.CORE) as typeof fetch }),
+    }),
+    // Each call has its own end.
+    close() {},
   });
   const { ASSETS } = env;
   return createApp({
     config,
     store: openStore(config, env),
-    core: createConnectCoreClient(transport, config.core.timeout_s * 1000, tracing),
+    core: openFleet(config, openCore, { logger, tracing, sharing: SHARING }),
     preparer: createFramePreparer(createImageCodecs()),
     assets: ASSETS ? (path) => readAsset(ASSETS, path) : null,
     logger,
@@ -85,9 +90,8 @@ function buildApp(env: Env): EdgeApp {
   });
 }
 
-function coreUrl({ core }: EdgeConfig): string {
-  const { token_file, tls } = core;
-  if (token_file === undefined && !tls) return core.url;
+function checkCoreFiles({ core: { token_file, tls } }: EdgeConfig): void {
+  if (token_file === undefined && !tls) return;
   throw new SettingsError(
     `${SOURCE}: core.token_file and core.tls are files, which a Worker has not: use the secret MOUTHPIECE_CORE_TOKEN, and the binding CORE for client certificates`,
   );

@@ -10,6 +10,7 @@ import {
   type CoreTimes,
   type MouthRegion,
 } from "../core/core-client.ts";
+import { Leases } from "../core/leases.ts";
 import { RequestError } from "../http/request-error.ts";
 import type { ImageFormat } from "./image-format.ts";
 import { streamMouths } from "./mouth-stream.ts";
@@ -60,19 +61,22 @@ export interface EdgeTimes {
 
 /** Two reads of a pack, or some time for frames that have to be prepared. */
 const AHEAD_FRAMES = 12;
+/** An utterance of which no frame was made for so long is counted no more. */
+const LAPSE_MS = 120_000;
 
 /** Makes avatars speak: speech in, complete frames out. */
 export class Speaker {
   readonly #options: SpeakerOptions;
-  #speaking = 0;
+  readonly #speaking: Leases;
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
+    this.#speaking = new Leases(options.now, LAPSE_MS);
   }
 
   /** Utterances under way. */
   get speaking(): number {
-    return this.#speaking;
+    return this.#speaking.count;
   }
 
   /**
@@ -81,24 +85,25 @@ export class Speaker {
    */
   async *speak(request: SpeakRequest): AsyncGenerator<SpokenFrame> {
     const { maxSpeaking, core } = this.#options;
-    if (this.#speaking >= maxSpeaking) {
+    if (this.#speaking.count >= maxSpeaking) {
       throw new RequestError(
         429,
         `${maxSpeaking} avatars are speaking here already (limits.max_speaking): try again shortly`,
         1,
       );
     }
-    this.#speaking++;
+    const lease = this.#speaking.begin();
     try {
       const { avatar, start } = request;
       const windows = cutSpeechWindows(request.speech);
       this.#readAhead(request, start);
       for await (const mouth of streamMouths(core, avatar.summary, windows, start, request)) {
+        lease.touch();
         this.#readAhead(request, start + mouth.frame + 1);
         yield await this.#compose(request, mouth);
       }
     } finally {
-      this.#speaking--;
+      lease.end();
     }
   }
 
