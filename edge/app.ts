@@ -92,7 +92,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
   // Any page may embed an avatar, the SDK included: nothing here rests on cookies.
   app.use(cors({ origin: "*", exposeHeaders: ["etag", "x-request-id", "retry-after"] }));
   app.route("/", healthRoutes(core, store));
-  app.route("/", metricsRoutes(prepared, speaker));
+  app.route("/", metricsRoutes(prepared, speaker, core));
   app.route("/v1/avatars", avatarRoutes({ directory, idleFrames, prewarmer, jpeg: config.jpeg }));
   app.route("/v1/avatars", speakRoute(compositing));
   app.route("/", compositingRoutes(compositing));

@@ -3,7 +3,7 @@ import type { ObjectStore } from "../avatar/object-store.ts";
 import type { Tracing } from "../avatar/tracing/tracing.ts";
 import type { FramePreparer } from "./background/frame-preparer.ts";
 import type { EdgeConfig } from "./config.ts";
-import type { CoreClient } from "./core/core-client.ts";
+import type { CoreFleet } from "./core/fleet/core-fleet.ts";
 
 /** Files of the page and the SDK; null when there is none at the path. */
 export type Assets = (path: string) => Promise<Response | null>;
@@ -29,7 +29,7 @@ export const FREE_SHARING: Sharing = {
 export interface EdgeParts {
   readonly config: EdgeConfig;
   readonly store: ObjectStore;
-  readonly core: CoreClient;
+  readonly core: CoreFleet;
   readonly preparer: FramePreparer;
   readonly assets: Assets | null;
   readonly logger: Logger;

@@ -135,6 +135,15 @@ function toMouthRegion(response: InferSpeechResponse, expected: number): MouthRe
   return { frame, backgroundIndex, region, pixels, times: times ?? null };
 }
 
+/**
+ * Whether it is not what a core has answered: the network failed, an answer
+ * ended in the middle, or what answered was something on the way to it.
+ */
+function isBrokenOff(error: unknown, code: CoreCallErrorCode): boolean {
+  const isAnswer = error instanceof ConnectError && error.isWireError;
+  return !isAnswer && (code === "unavailable" || code === "internal");
+}
+
 const CODES: Partial<Record<Code, CoreCallErrorCode>> = {
   [Code.Unavailable]: "unavailable",
   [Code.ResourceExhausted]: "busy",
@@ -172,9 +181,7 @@ function toCallError(error: unknown, signal: AbortSignal): CoreCallError {
     return new CoreCallError(known, `${ADVICE[problem]} (${rawMessage})`, { cause: error });
   }
   const known = CODES[code] ?? "internal";
-  // What a core answers has no cause on this side; what kept us from it has.
-  const isUnreached = known === "unavailable" && ConnectError.from(error).cause !== undefined;
-  if (!isUnreached) return new CoreCallError(known, rawMessage, { cause: error });
+  if (!isBrokenOff(error, known)) return new CoreCallError(known, rawMessage, { cause: error });
   const message = `no core answers (${rawMessage}): is it running?`;
   return new CoreCallError("unreachable", message, { cause: error });
 }

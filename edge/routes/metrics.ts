@@ -1,9 +1,11 @@
 import { Hono } from "hono";
 import type { PreparedFrames } from "../background/prepared-frames.ts";
+import type { CoreFleet, CoreFleetStats } from "../core/fleet/core-fleet.ts";
+import type { CoreNode } from "../core/fleet/core-node.ts";
 import type { Speaker } from "../speak/speaker.ts";
 
 /** `/metrics` in the Prometheus text format, version 0.0.4. */
-export function metricsRoutes(prepared: PreparedFrames, speaker: Speaker): Hono {
+export function metricsRoutes(prepared: PreparedFrames, speaker: Speaker, cores: CoreFleet): Hono {
   const app = new Hono();
   app.get("/metrics", (c) => {
     const { hits, misses, evictions, frames, bytes } = prepared.stats;
@@ -14,6 +16,7 @@ export function metricsRoutes(prepared: PreparedFrames, speaker: Speaker): Hono 
       gauge("prepared_frames", "Prepared frames in the cache.", frames),
       gauge("prepared_frame_bytes", "Bytes of prepared frames in the cache.", bytes),
       gauge("speaking", "Utterances under way.", speaker.speaking),
+      ...coreMetrics(cores.stats),
     ].join("");
     return c.body(text, 200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
@@ -24,14 +27,50 @@ export function metricsRoutes(prepared: PreparedFrames, speaker: Speaker): Hono 
 }
 
 function counter(name: string, help: string, value: number): string {
-  return metric(name, help, "counter", value);
+  return metric(name, help, "counter", ["", value]);
 }
 
 function gauge(name: string, help: string, value: number): string {
-  return metric(name, help, "gauge", value);
+  return metric(name, help, "gauge", ["", value]);
 }
 
-function metric(name: string, help: string, type: string, value: number): string {
+function coreMetrics({ nodes, retries, hedges }: CoreFleetStats): string[] {
+  const perCore = (name: string, help: string, type: string, value: (node: CoreNode) => number) =>
+    metric(
+      name,
+      help,
+      type,
+      ...nodes.map((node) => [`{core="${escapeLabel(node.url)}"}`, value(node)] as const),
+    );
+  return [
+    perCore("core_up", "Whether calls go to the core.", "gauge", ({ isUp }) => Number(isUp)),
+    perCore("core_calls_in_flight", "Calls under way.", "gauge", ({ inFlight }) => inFlight),
+    perCore("core_calls_total", "Calls.", "counter", ({ stats }) => stats.calls),
+    perCore("core_failures_total", "Calls that failed.", "counter", ({ stats }) => stats.failures),
+    perCore(
+      "core_ejections_total",
+      "Times that the core was taken out.",
+      "counter",
+      ({ stats }) => stats.ejections,
+    ),
+    counter("core_retries_total", "Calls that went on at another core.", retries),
+    counter("core_hedges_total", "Calls that a second core was asked for.", hedges),
+  ];
+}
+
+/** Prometheus text format 0.0.4. */
+function escapeLabel(value: string): string {
+  return value.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");
+}
+
+/** @param samples labels in braces, or nothing, and the value */
+function metric(
+  name: string,
+  help: string,
+  type: string,
+  ...samples: (readonly [labels: string, value: number])[]
+): string {
   const full = `mouthpiece_edge_${name}`;
-  return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${full} ${value}\n`;
+  const lines = samples.map(([labels, value]) => `${full}${labels} ${value}\n`);
+  return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${lines.join("")}`;
 }

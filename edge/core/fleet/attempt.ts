@@ -30,7 +30,9 @@ export class Attempt {
     this.#mouths = node.client.inferSpeech(call, { ...options, signal })[Symbol.asyncIterator]();
     this.#startedMs = clock.now();
     this.first = this.next().then((step) => {
-      node.observeFirstFrame(clock.now() - this.#startedMs);
+      // A model that had to be loaded first says nothing about the core.
+      if (node.isWarmFor(call.avatarId)) node.observeFirstFrame(clock.now() - this.#startedMs);
+      node.succeeded(call.avatarId);
       return step;
     });
     // Of two that race nobody may look at the second.

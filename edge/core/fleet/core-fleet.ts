@@ -110,7 +110,6 @@ export class CoreFleet implements CoreClient {
           done++;
           tried.clear();
         }
-        attempt.node.succeeded();
         return;
       } catch (error) {
         if (options.signal.aborted) throw error;
@@ -167,6 +166,8 @@ export class CoreFleet implements CoreClient {
     const cancel = clock.after(delayMs, () => late.resolve("late"));
     const outcome = await Promise.race([settled(first.first), late.promise]);
     cancel();
+    // Another one would only load the model as well.
+    if (!first.node.isWarmFor(call.avatarId)) return first;
     if (outcome !== "late") return first;
     const second = this.#hedge(first.node, call, options, tried);
     if (!second) return first;

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Clock } from "../../../avatar/clock.ts";
 import type { Logger } from "../../../avatar/logger.ts";
 import type { Sharing } from "../../parts.ts";
@@ -16,6 +17,9 @@ const PROBATION_MS = 60_000;
 const CHECK_LIMIT_MS = 1000;
 /** A call from which nothing was taken for so long is counted no more. */
 const CALL_LAPSE_MS = 120_000;
+/** Avatars that are remembered to be warm there, and for how long. */
+const MAX_WARM = 10_000;
+const WARM_MS = 300_000;
 /** First frames that are looked at, and how old they may be. */
 const SAMPLES = 8;
 const SAMPLE_AGE_MS = 10_000;
@@ -53,6 +57,7 @@ export class CoreNode {
   #slowRestMs = FIRST_SLOW_REST_MS;
   #slowAtMs = Number.NEGATIVE_INFINITY;
   readonly #calls: Leases;
+  readonly #warm: LRUCache<string, true>;
   /** Null while it serves. */
   #restsUntilMs: number | null = null;
   #checkingSinceMs = Number.NEGATIVE_INFINITY;
@@ -64,6 +69,8 @@ export class CoreNode {
     this.url = options.url;
     this.region = options.region;
     this.client = options.client;
+    const perf = { now: () => options.clock.now() };
+    this.#warm = new LRUCache({ max: MAX_WARM, ttl: WARM_MS, perf });
     this.#calls = new Leases(() => options.clock.now(), CALL_LAPSE_MS);
   }
 
@@ -102,14 +109,20 @@ export class CoreNode {
     return Math.min(...this.#firstFrames.map(({ ms }) => ms));
   }
 
+  /** Whether it has made frames of this avatar lately, so that its model should be in memory. */
+  isWarmFor(avatarId: string): boolean {
+    return this.#warm.get(avatarId) === true;
+  }
+
   observeFirstFrame(ms: number): void {
     this.#firstFrames.push({ ms, atMs: this.#options.clock.now() });
     if (this.#firstFrames.length > SAMPLES) this.#firstFrames.shift();
   }
 
-  /** It answered. */
-  succeeded(): void {
+  /** It has made frames of an avatar. */
+  succeeded(avatarId: string): void {
     this.#restMs = FIRST_REST_MS;
+    this.#warm.set(avatarId, true);
   }
 
   /**
