@@ -7,6 +7,8 @@ import { benchFaults } from "./core/faults.ts";
 import { benchCore } from "./core/overhead.ts";
 import { benchTenants } from "./core/tenants.ts";
 import { benchZipf } from "./core/zipf.ts";
+import { benchIdle } from "./edge/idle.ts";
+import { benchWorkerd } from "./edge/workerd.ts";
 import { benchLru } from "./lru.ts";
 import { benchPath } from "./path.ts";
 import { plotFrameCost } from "./plot.ts";
@@ -26,6 +28,8 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   zipf: benchZipf,
   faults: benchFaults,
   capacity: benchCapacity,
+  idle: benchIdle,
+  workerd: benchWorkerd,
 };
 
 const { values, positionals } = parseArgs({

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import sharp from "sharp";
 import { readDemoSource } from "../avatar/demo/demo-source.ts";
-import type { RgbImage } from "../avatar/image/types.ts";
+import type { RgbaImage, RgbImage } from "../avatar/image/types.ts";
 import type { Rectangle } from "../avatar/rectangle.ts";
 import { composite } from "../test/support/composite.ts";
 
@@ -118,4 +118,15 @@ function withMouth(name: string, image: RgbImage, region: Rectangle, mouth: Uint
   const data = composite(background, region, mouth, 0);
   const composited = { width: image.width, height: image.height, data };
   return { name, background, region, mouth, composited };
+}
+
+/** The same, opaque, for coders that want four channels. */
+export function toRgba({ width, height, data }: RgbImage): RgbaImage {
+  const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
+    rgba[to] = data[from]!;
+    rgba[to + 1] = data[from + 1]!;
+    rgba[to + 2] = data[from + 2]!;
+  }
+  return { width, height, data: rgba };
 }

@@ -1,10 +1,9 @@
 import sharp from "sharp";
 import { createImageCodecs } from "../avatar/image/codecs.ts";
-import type { RgbaImage, RgbImage } from "../avatar/image/types.ts";
 import { type Delivery, prepareFrame } from "../edge/compositor/delivery.ts";
 import { readPreparedFrame, Splicer } from "../edge/compositor/splicer.ts";
 import { type Candidate, compare, type Measured, round } from "./compare.ts";
-import { type Material, readMaterials, scaled, withMouthSize } from "./material.ts";
+import { type Material, readMaterials, scaled, toRgba, withMouthSize } from "./material.ts";
 import type { Rows } from "./rows.ts";
 
 const codecs = createImageCodecs();
@@ -132,14 +131,4 @@ function sharpJpeg(
 ): Candidate {
   const all = { quality: 75, chromaSubsampling: "4:2:0", mozjpeg: false, ...options };
   return { name, run: async () => (await sharpInput(material).jpeg(all).toBuffer()).length };
-}
-
-function toRgba({ width, height, data }: RgbImage): RgbaImage {
-  const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
-  for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
-    rgba[to] = data[from]!;
-    rgba[to + 1] = data[from + 1]!;
-    rgba[to + 2] = data[from + 2]!;
-  }
-  return { width, height, data: rgba };
 }

@@ -1,6 +1,4 @@
 import { Hono } from "hono";
-import { cors } from "hono/cors";
-import { requestId } from "hono/request-id";
 import { noTracing, traceFields } from "../avatar/tracing/tracing.ts";
 import { AvatarDirectory } from "./background/avatar-directory.ts";
 import { FramePacks } from "./background/frame-packs.ts";
@@ -11,6 +9,7 @@ import { megabytes } from "./config.ts";
 import { accessLog } from "./http/access-log.ts";
 import { problemResponse, toProblem } from "./http/problem.ts";
 import { RequestError } from "./http/request-error.ts";
+import { stampAnswers } from "./http/stamp-answers.ts";
 import { traceRequests } from "./http/trace-requests.ts";
 import type { EdgeVariables } from "./http/variables.ts";
 import { type EdgeParts, FREE_SHARING } from "./parts.ts";
@@ -85,12 +84,10 @@ export function createApp(parts: EdgeParts): EdgeApp {
   };
 
   const app = new Hono<{ Variables: EdgeVariables }>();
-  app.use(requestId());
+  app.use(stampAnswers());
   // Probes and the page's files would drown what is worth looking at.
   app.use("/v1/*", traceRequests(tracing));
   app.use(accessLog(logger, now));
-  // Any page may embed an avatar, the SDK included: nothing here rests on cookies.
-  app.use(cors({ origin: "*", exposeHeaders: ["etag", "x-request-id", "retry-after"] }));
   app.route("/", healthRoutes(core, store));
   app.route("/", metricsRoutes(prepared, speaker, core));
   app.route("/v1/avatars", avatarRoutes({ directory, idleFrames, prewarmer, jpeg: config.jpeg }));

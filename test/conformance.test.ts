@@ -321,10 +321,39 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
       assert.ok(answer.framesMs >= 0);
     });
 
-    test("other origins may read", async () => {
-      const response = await get("/v1/avatars", { origin: "https://a.example" });
-      assert.equal(response.headers.get("access-control-allow-origin"), "*");
-      await response.arrayBuffer();
+    test("other origins may read, and ask with what headers they like", async () => {
+      for (const path of ["/v1/avatars", "/v1/avatars/nobody", "/nowhere"]) {
+        const response = await get(path, { origin: "https://a.example" });
+        assert.equal(response.headers.get("access-control-allow-origin"), "*", path);
+        assert.match(response.headers.get("access-control-expose-headers") ?? "", /retry-after/);
+        await response.arrayBuffer();
+      }
+      const preflight = await fetch(`${edge.url}/v1/avatars/packed/speak`, {
+        method: "OPTIONS",
+        headers: {
+          origin: "https://a.example",
+          "access-control-request-method": "POST",
+          "access-control-request-headers": "content-type,connect-protocol-version",
+        },
+      });
+      assert.equal(preflight.status, 204);
+      assert.match(preflight.headers.get("access-control-allow-methods") ?? "", /POST/);
+      assert.equal(
+        preflight.headers.get("access-control-allow-headers"),
+        "content-type,connect-protocol-version",
+      );
+    });
+
+    test("a request keeps the id that its caller gave it, if it can be one", async () => {
+      const idOf = async (id: string) => {
+        const response = await get("/v1/avatars/packed", { "x-request-id": id });
+        await response.arrayBuffer();
+        return response.headers.get("x-request-id");
+      };
+      assert.equal(await idOf("asked-by-a-test"), "asked-by-a-test");
+      for (const id of ["a b", "<script>", "x".repeat(300)]) {
+        assert.match((await idOf(id)) ?? "", /^[0-9a-f-]{36}$/);
+      }
     });
   });
 }
