@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { createRouterTransport } from "@connectrpc/connect";
+import { Code, ConnectError, createRouterTransport } from "@connectrpc/connect";
 import {
   InferenceService,
   InferSpeechResponseSchema,
@@ -70,4 +70,26 @@ test("a core that falls silent is given up after the limit", async () => {
 
 test("leaving early ends the call", async () => {
   for await (const _ of clientOf(1).inferSpeech(CALL, options())) break;
+});
+
+test("the core is told until when its answer is wanted", async () => {
+  const told: (number | undefined)[] = [];
+  const transport = createRouterTransport(({ service }) => {
+    service(InferenceService, {
+      // biome-ignore lint/correctness/useYield: it is refused before a frame
+      async *inferSpeech(_, { timeoutMs }) {
+        told.push(timeoutMs());
+        throw new ConnectError("there is no ada", Code.NotFound);
+      },
+    });
+  });
+  const client = createConnectCoreClient(transport, 60_000);
+  const ask = async (deadlineMs?: number) => {
+    const call = client.inferSpeech(CALL, { ...options(), deadlineMs });
+    for await (const _ of call) assert.fail("there was a frame");
+  };
+  await assert.rejects(ask(performance.now() + 5000));
+  await assert.rejects(ask());
+  assert.ok(told[0]! > 4000 && told[0]! <= 5000, `${told[0]} ms`);
+  assert.equal(told[1], undefined);
 });

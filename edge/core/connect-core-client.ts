@@ -29,11 +29,15 @@ export function createConnectCoreClient(
 ): CoreClient {
   const client = createClient(InferenceService, transport);
   return {
-    async *inferSpeech(call, { signal, requestId, trace }) {
+    async *inferSpeech(call, { signal, requestId, trace, deadlineMs }) {
       const limit = new AbortController();
       const headers = new Headers({ "x-request-id": requestId });
       const span = startCallSpan(tracing, call, trace, headers);
-      const options = { signal: AbortSignal.any([signal, limit.signal]), headers };
+      const options = {
+        signal: AbortSignal.any([signal, limit.signal]),
+        headers,
+        ...(deadlineMs !== undefined && { timeoutMs: millisecondsUntil(deadlineMs) }),
+      };
       const responses = client.inferSpeech(toRequest(call), options)[Symbol.asyncIterator]();
       let expected = call.firstFrame;
       try {
@@ -89,6 +93,10 @@ export function createConnectCoreClient(
 }
 
 /** A span for one call, which the core's own continue. Null when nothing is traced. */
+function millisecondsUntil(deadlineMs: number): number {
+  return Math.max(1, Math.ceil(deadlineMs - performance.now()));
+}
+
 function startCallSpan(
   tracing: Tracing,
   call: SpeechCall,

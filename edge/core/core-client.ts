@@ -92,6 +92,8 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   /** Joins the logs of edge and core. */
   readonly requestId: string;
+  /** When nobody will want the answer any more, as `performance.now()` counts; the core is told. */
+  readonly deadlineMs?: number | undefined;
   /** Trace that the call belongs to; undefined when there is none. */
   readonly trace?: TraceContext | undefined;
 }

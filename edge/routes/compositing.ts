@@ -145,6 +145,7 @@ function createService(options: CompositingOptions): ServiceImpl<typeof Composit
           start: request.start,
           format,
           signal: context.signal,
+          deadlineMs: deadlineOf(context),
           ...identity,
         });
         for await (const frame of frames) yield toSpeakResponse(frame);
@@ -153,6 +154,12 @@ function createService(options: CompositingOptions): ServiceImpl<typeof Composit
       }
     },
   };
+}
+
+/** As `performance.now()` counts. */
+function deadlineOf(context: HandlerContext): number | undefined {
+  const ms = context.timeoutMs();
+  return ms === undefined ? undefined : performance.now() + ms;
 }
 
 function readFormat(format: WireFormat): ImageFormat {

@@ -34,6 +34,8 @@ export interface SpeakRequest {
   readonly format: ImageFormat;
   readonly signal: AbortSignal;
   readonly requestId: string;
+  /** See CallOptions. */
+  readonly deadlineMs?: number | undefined;
   /** Trace that the work belongs to. */
   readonly trace?: TraceContext | undefined;
 }

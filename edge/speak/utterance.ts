@@ -28,6 +28,8 @@ export interface UtteranceRequest {
   readonly format: ImageFormat;
   readonly signal: AbortSignal;
   readonly requestId: string;
+  /** When the caller will have gone, as `now` counts; undefined while he waits for ever. */
+  readonly deadlineMs?: number | undefined;
   readonly trace: TraceContext | undefined;
 }
 

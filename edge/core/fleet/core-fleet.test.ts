@@ -331,6 +331,26 @@ test("without any core it is told so; one core alone is always asked", async () 
   await finish(clock, fleet.checkHealth(new AbortController().signal), 10);
 });
 
+test("what comes too late is not tried again", async () => {
+  const { clock, cores, fleet } = setUp(NAMES);
+  for (const core of Object.values(cores)) core.error = new CoreCallError("timeout", "too late");
+  const call = {
+    avatarId: "ada",
+    version: "1",
+    samples: new Int16Array(1),
+    start: 0,
+    utteranceSamples: 1,
+    firstFrame: 0,
+    backgroundIndices: [0],
+  };
+  const { signal } = new AbortController();
+  const next = fleet.inferSpeech(call, { signal, requestId: "test", deadlineMs: 10 }).next();
+  const refused = assert.rejects(next, { code: "timeout" });
+  await clock.advanceBy(100);
+  await refused;
+  assert.equal(fleet.stats.retries, 0);
+});
+
 test("leaving ends the call at the core", async () => {
   const { clock, cores, speak } = setUp(NAMES);
   const leaving = new AbortController();

@@ -114,7 +114,9 @@ export class CoreFleet implements CoreClient {
       } catch (error) {
         if (options.signal.aborted) throw error;
         if (attempt) this.#failed(attempt.node, error, tried);
-        if (!this.#mayRetry(error, call, tried)) throw error;
+        const isLate =
+          (options.deadlineMs ?? Number.POSITIVE_INFINITY) <= this.#options.clock.now();
+        if (isLate || !this.#mayRetry(error, call, tried)) throw error;
       } finally {
         attempt?.leave();
       }
