@@ -100,11 +100,14 @@ export class ModelLoader {
     });
     const device = scheduler.worker.device.index;
     const name = `${id}#${++this.#lastName}`;
+    const { restarts } = scheduler.worker.device;
     const started = this.#options.clock.now();
     entry.admitted++;
     try {
       const isWaitedFor = () => priority === "live" || entry.isWaitedFor;
-      memory.settle(await scheduler.load(name, model.files, precision, isWaitedFor));
+      const measured = await scheduler.load(name, model.files, precision, isWaitedFor);
+      this.#checkProcess(scheduler, restarts, name);
+      memory.settle(measured);
     } catch (error) {
       memory.release();
       observer.modelLoaded({ device, ms: this.#options.clock.now() - started, ok: false });
@@ -144,6 +147,22 @@ export class ModelLoader {
     });
     this.#admission.trim(scheduler);
     return replica;
+  }
+
+  /**
+   * A process may end, and another begin, between the end of a load and here:
+   * measuring what it took asks the driver. What the new one may have is freed.
+   * @throws CoreError `device_lost`
+   */
+  #checkProcess({ worker }: WorkerScheduler, restarts: number, name: string): void {
+    const { device } = worker;
+    if (device.state === "ready" && device.restarts === restarts) return;
+    if (device.state === "ready") {
+      worker.unload(name).catch((error: unknown) => {
+        this.#options.logger.warn("unload failed", { model: name, error: String(error) });
+      });
+    }
+    throw new CoreError("device_lost", `device ${device.index} ended during a load: try again`);
   }
 
   /** Waits for a device that is being started. @throws CoreError `unavailable` */

@@ -301,3 +301,75 @@ test("reconfigure preloads new models, loads changed ones again and frees remove
   await assert.rejects(core.registry.status("a"), { code: "not_found" });
   assert.equal(core.registry.loadedCount, 0);
 });
+
+test("a replica that is on its way when its model is unloaded and asked for again is not lost", async () => {
+  const { clock, core, source, speak, inMemory } = await startSimulatedCore({
+    config: { server: { worker_count_per_gpu: 2 } },
+    engine: { workers: 2 },
+  });
+  // The files of the second copy take long to come, as from a bucket.
+  const resolve = source.resolve.bind(source);
+  let slow = false;
+  source.resolve = async (id) => {
+    if (slow && source.resolved.get(id) === 1) {
+      slow = false;
+      source.resolved.set(id, 2);
+      await new Promise<void>((done) => clock.after(5000, done));
+    }
+    return resolve(id);
+  };
+  const first = speak("a", 1);
+  await clock.advanceBy(500);
+  assert.ok(first.isDone);
+  slow = true;
+  let isHot = true;
+  const talk = async () => {
+    while (isHot) {
+      const outcome = speak("a", 20);
+      while (!outcome.isDone && !outcome.error) {
+        await new Promise<void>((done) => clock.after(10, done));
+      }
+    }
+  };
+  const talkers = Array.from({ length: 6 }, talk);
+  for (let i = 0; i < 600 && source.resolved.get("a") === 1; i++) await clock.advanceBy(100);
+  assert.equal(source.resolved.get("a"), 2, "a replica is on its way");
+  isHot = false;
+  await clock.advanceBy(2000);
+  await Promise.all(talkers);
+  core.registry.unload("a");
+  await clock.advanceBy(100);
+  const again = speak("a", 1);
+  await clock.advanceBy(10_000);
+  assert.ok(again.isDone);
+  core.registry.unload("a");
+  await clock.advanceBy(10_000);
+  assert.deepEqual(inMemory().flat(), []);
+  assert.deepEqual(core.registry.usage(0), { replicas: 0, memoryBytes: 0 });
+  assert.equal(core.registry.hostMemoryBytes, 0);
+  assert.equal(source.held, 0);
+});
+
+test("a device that ends between the end of a load and its measurement has nothing of it", async () => {
+  const { clock, core, engine, speak, inMemory } = await startSimulatedCore();
+  const [worker] = engine.devices[0]!.workers;
+  const load = worker!.load.bind(worker);
+  let ends = 1;
+  worker!.load = async (name) => {
+    const memory = await load(name);
+    if (ends-- <= 0) return memory;
+    worker!.device.kill();
+    // Asking the driver what is free takes as long as this, and the next process is up by then.
+    await new Promise<void>((done) => clock.after(1500, done));
+    return memory;
+  };
+  const first = speak("a", 2);
+  await clock.advanceBy(10_000);
+  assert.equal(first.error, null);
+  assert.ok(first.isDone);
+  const second = speak("a", 2);
+  await clock.advanceBy(1000);
+  assert.ok(second.isDone, String(second.error));
+  assert.deepEqual(inMemory(), [["a"]]);
+  assert.equal(core.registry.usage(0).replicas, 1);
+});

@@ -388,6 +388,7 @@ export class Registry {
         )
         .finally(() => {
           entry.isScaling = false;
+          this.#tidy(entry);
         });
     }
   }

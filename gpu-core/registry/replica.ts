@@ -57,6 +57,7 @@ export class ModelEntry {
     return (
       this.replicas.length + this.admitted === 0 &&
       !this.loading &&
+      !this.isScaling &&
       !this.failure &&
       this.requests === 0
     );
