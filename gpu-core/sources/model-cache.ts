@@ -181,7 +181,10 @@ export class ModelCache {
         throw new CoreError("failed_precondition", `${key} is not complete: publish it again`);
       }
       hash.update(chunk);
-      await file.write(chunk, 0, chunk.length, start);
+      // The system may take less than it is given.
+      for (let at = 0; at < chunk.length; ) {
+        at += (await file.write(chunk, at, chunk.length - at, start + at)).bytesWritten;
+      }
     }
     if (hash.digest("hex") === sha256) return;
     throw new CoreError(
