@@ -10,7 +10,8 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(ms, call) {
-    const timer = setTimeout(call, ms);
+    // What is due already is due at once; Node warns of less than nothing.
+    const timer = setTimeout(call, Math.max(0, ms));
     // Only Node's can be told so.
     (timer as { unref?: () => void }).unref?.();
     return () => clearTimeout(timer);
