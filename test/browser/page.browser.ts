@@ -63,23 +63,33 @@ describe("the page in Chromium, with the demo avatar", () => {
   });
 
   test("the sample is spoken: the mouth opens and closes, with the sound", async () => {
-    await tab.click("#sample");
-    await state("speaking");
     const shots: { picture: RgbaImage; darkness: number }[] = [];
     const mouth = await mouthRectangle(root);
-    while ((await shown("state")) === "speaking" && shots.length < 24) {
-      // The picture and the times that belong to it, between two refreshes.
-      const { url, frameTime, audioTime } = await tab.evaluate(() => {
-        const { frameTime = "", audioTime = "" } = document.getElementById("stage")?.dataset ?? {};
-        const canvas = document.getElementById("canvas") as HTMLCanvasElement;
-        return { url: canvas.toDataURL("image/png"), frameTime, audioTime };
-      });
-      if (frameTime === "") break;
-      const lateMs = Number(audioTime) - Number(frameTime);
-      assert.ok(lateMs >= 0 && lateMs < 100, `frame at ${frameTime} ms drawn at ${audioTime} ms`);
-      const picture = await codecs.decode(Buffer.from(url.split(",")[1]!, "base64"));
-      shots.push({ picture, darkness: darkPixels(picture, mouth) });
-      await tab.waitForTimeout(150);
+    // On a machine too slow to show eight pictures of one utterance, of three.
+    for (let round = 0; round < 3 && shots.length < 8; round++) {
+      await tab.click("#sample");
+      await state("speaking");
+      while ((await shown("state")) === "speaking" && shots.length < 24) {
+        // The picture and the times that belong to it, between two refreshes.
+        const { url, frameTime, audioTime } = await tab.evaluate(() => {
+          const { frameTime = "", audioTime = "" } =
+            document.getElementById("stage")?.dataset ?? {};
+          const canvas = document.getElementById("canvas") as HTMLCanvasElement;
+          return { url: canvas.toDataURL("image/jpeg", 0.95), frameTime, audioTime };
+        });
+        // Without a time it shows the idle loop: the sound has not begun, or waits for frames.
+        if (frameTime !== "") {
+          const lateMs = Number(audioTime) - Number(frameTime);
+          assert.ok(
+            lateMs >= 0 && lateMs < 100,
+            `frame at ${frameTime} ms drawn at ${audioTime} ms`,
+          );
+          const picture = await codecs.decode(Buffer.from(url.split(",")[1]!, "base64"));
+          shots.push({ picture, darkness: darkPixels(picture, mouth) });
+        }
+        await tab.waitForTimeout(150);
+      }
+      await state("idle");
     }
     assert.ok(shots.length >= 8, `${shots.length} pictures were taken`);
     shots.sort((a, b) => a.darkness - b.darkness);
@@ -91,7 +101,6 @@ describe("the page in Chromium, with the demo avatar", () => {
     const whole = { x: 0, y: 0, width: open.picture.width, height: open.picture.height };
     const outside = meanDifference(open.picture, closed.picture, whole, mouth);
     assert.ok(inside > 3 * outside, `${inside} in the mouth, ${outside} elsewhere`);
-    await state("idle");
     assert.deepEqual(failures, []);
   });
 
