@@ -9,6 +9,8 @@ import type { ObjectStore } from "./object-store.ts";
 export interface PublishedAvatar {
   readonly summary: AvatarSummary;
   readonly manifest: Manifest;
+  /** Whom it belongs to; null for everybody. */
+  readonly tenant: string | null;
   /** Prefix of the version's objects, with the final `/`. */
   readonly prefix: string;
 }
@@ -17,6 +19,11 @@ export interface PublishedAvatar {
 export async function listAvatarIds(store: ObjectStore, signal?: AbortSignal): Promise<string[]> {
   const names = await store.list("avatars/", signal);
   return names.filter(isAvatarId);
+}
+
+/** What is said of an avatar that is not there. */
+export function noAvatar(id: string): AvatarError {
+  return new AvatarError("not_found", `there is no avatar ${id}: GET /v1/avatars lists them`);
 }
 
 /**
@@ -33,7 +40,7 @@ export async function readAvatar(
   const pointerKey = `avatars/${id}/avatar.json`;
   const pointerJson = await store.read(pointerKey, options);
   if (pointerJson === null) {
-    throw new AvatarError("not_found", `there is no avatar ${id}: GET /v1/avatars lists them`);
+    throw noAvatar(id);
   }
   const pointer = parsePointer(new TextDecoder().decode(pointerJson), pointerKey);
   const prefix = `avatars/${id}/${pointer.version}/`;
@@ -52,6 +59,7 @@ export async function readAvatar(
   return {
     prefix,
     manifest,
+    tenant: pointer.tenant ?? null,
     summary: {
       id,
       title: pointer.title,

@@ -4,6 +4,7 @@ import { MAX_INDEX_BYTES, PACK_HEADER_BYTES } from "./pack.ts";
 import type { Playback } from "./playback.ts";
 import { intersectFrame, type Rectangle } from "./rectangle.ts";
 import { FRAMES_PER_SECOND } from "./speech-timing.ts";
+import { TENANT_ID, TENANT_ID_RULE } from "./tenant-id.ts";
 
 /** Raised when a reader of today could misread tomorrow's manifest. */
 export const MANIFEST_VERSION = 1;
@@ -97,7 +98,8 @@ const pointerSchema = z.strictObject({
   id: z.string(),
   title: z.string().max(200),
   version: z.string().regex(/^[0-9a-f]{32}$/, "expected 32 hexadecimal digits"),
-  tenant: z.string().max(64).optional(),
+  /** Whom it belongs to; left out: everybody whom an edge lets in. */
+  tenant: z.string().regex(TENANT_ID, TENANT_ID_RULE).optional(),
 });
 
 /** `avatar.json`: which version is current. The only object of an avatar that ever changes. */

@@ -33,6 +33,8 @@ export interface SourceFrame {
 export interface AvatarSource {
   readonly id: string;
   readonly title: string;
+  /** Whom it belongs to; null for everybody. */
+  readonly tenant: string | null;
   readonly frameCount: number;
   readonly extension: "png" | "jpg";
   /** `frameCount` frames in order. */
@@ -85,7 +87,8 @@ export async function writeAvatar(
     const bytes = new TextEncoder().encode(json);
     await staging.write("manifest.json", bytes);
     const version = bytesToHex(sha256(bytes)).slice(0, 32);
-    const pointer = { id: source.id, title: source.title, version };
+    const { id, title, tenant } = source;
+    const pointer = { id, title, version, ...(tenant !== null && { tenant }) };
     await staging.commit(version, new TextEncoder().encode(JSON.stringify(pointer)));
     return version;
   } finally {

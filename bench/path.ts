@@ -8,6 +8,7 @@ import { readDemoSource } from "../avatar/demo/demo-source.ts";
 import { silentLogger } from "../avatar/logger.ts";
 import { createFolderStaging, createFolderStore } from "../avatar/runtime/folder-store.ts";
 import { writeAvatar } from "../avatar/writer.ts";
+import { ANYONE } from "../edge/access/caller.ts";
 import { decodeSpeech } from "../edge/audio/decode-audio.ts";
 import { FramePacks } from "../edge/background/frame-packs.ts";
 import { PreparedFrames } from "../edge/background/prepared-frames.ts";
@@ -91,7 +92,7 @@ async function measure(root: string, id: "demo" | "full") {
       maxSpeaking: 1,
       now: () => performance.now(),
     });
-    const request = { avatar, start: 0, format: "jpeg", ...options } as const;
+    const request = { caller: ANYONE, avatar, start: 0, format: "jpeg", ...options } as const;
     // Loads the model and prepares the backgrounds: both happen once per avatar.
     for await (const _ of speaker.speak({ ...request, speech: asStream(await speech()) }));
 

@@ -57,6 +57,7 @@ function createProgram(): Command {
       .option("--title <title>", "title for people; the id if left out")
       .option("--model <file>", "the U-Net as ONNX")
       .option("--encoder <file>", "the audio encoder as ONNX")
+      .option("--tenant <id>", "whom it belongs to; everybody whom an edge lets in, if left out")
       .option("--root <dir>", "folder that holds `avatars/`", ".data")
       .option("--json", "print the result as JSON");
   importer("synctalk", "a SyncTalk_2D dataset folder").action(async (dir, options) =>
@@ -81,6 +82,11 @@ function createProgram(): Command {
       "--soft-edge <pixels>",
       "blend the mouth into the background, 0 to 64; the avatar's own if left out",
     )
+    .option(
+      "--tenant <id>",
+      "whom it belongs to; as it was imported, or as the target has it, if left out",
+    )
+    .option("--no-tenant", "it belongs to everybody whom an edge lets in")
     .option("--keep-frames", "upload the plain frames too")
     .option(
       "--concurrency <n>",
@@ -100,8 +106,29 @@ function createProgram(): Command {
     .option("--core <url>", "a running core; one is started if left out")
     .option("--json", "print the result as JSON")
     .action(async (options) => (await import("./commands/render.ts")).runRender(options));
+  addKeys(program);
   addOperation(program);
   return program;
+}
+
+/** What an operator gives to tenants, and to edges. */
+function addKeys(program: Command): void {
+  const keys = program.command("keys").description("keys for `access` of an edge's configuration");
+  keys
+    .command("create")
+    .description("an API key for a tenant, and its hash for the edge; nothing is kept")
+    .option("--json", "print the result as JSON")
+    .action(async (options) => (await import("./commands/keys.ts")).runKeysCreate(options));
+  keys
+    .command("rotate")
+    .description("a new key that signs session tokens; the one before it still checks them")
+    .argument("<file>", "JWK set; made if it is not there")
+    .option("--algorithm <name>", "EdDSA or HS256", "EdDSA")
+    .option("--keep <n>", "older keys that stay, 0 to 15", "1")
+    .option("--json", "print the result as JSON")
+    .action(async (file, options) =>
+      (await import("./commands/keys.ts")).runKeysRotate(file, options),
+    );
 }
 
 /** What a core asks of its callers. */

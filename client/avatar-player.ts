@@ -1,5 +1,5 @@
 import { DrawRate } from "./draw-rate.ts";
-import { type AvatarInfo, EdgeApi } from "./edge-api.ts";
+import { type AvatarInfo, EdgeApi, type TokenSource } from "./edge-api.ts";
 import { IdleLoop } from "./idle-loop.ts";
 import { LeadEstimate } from "./lead-estimate.ts";
 import { PlayerError } from "./player-error.ts";
@@ -17,6 +17,8 @@ import { Utterance } from "./utterance.ts";
 export interface AvatarPlayerOptions {
   /** Which avatar: an id of `GET /v1/avatars`. */
   readonly avatarId: string;
+  /** For an edge that asks for one: a session token, or a function that gets one from your server. */
+  readonly token?: TokenSource;
   /** Where the edge is. Default: where this module came from. */
   readonly baseUrl?: string | URL;
   /** Makes or shares the audio context; called at the first sound. Default: one of its own. */
@@ -71,7 +73,7 @@ export class AvatarPlayer extends PlayerEvents {
 
   constructor(canvas: HTMLCanvasElement, options: AvatarPlayerOptions) {
     super();
-    this.#api = new EdgeApi(options.baseUrl ?? new URL("/", import.meta.url));
+    this.#api = new EdgeApi(options.baseUrl ?? new URL("/", import.meta.url), options.token);
     this.#avatarId = options.avatarId;
     this.#stage = new StageCanvas(canvas);
     this.#sound = new SoundOutput(options.audioContext ?? (() => new AudioContext()));

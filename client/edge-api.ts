@@ -16,14 +16,26 @@ export interface AvatarInfo {
   readonly version: string;
 }
 
+/** A session token, or what gets one: it is asked before each request and may remember what it has. */
+export type TokenSource = string | (() => string | Promise<string>);
+
 /** The HTTP interface of an edge. Every method rejects with `PlayerError`, or as aborted. */
 export class EdgeApi {
   readonly #base: URL;
+  readonly #token: TokenSource | undefined;
   readonly #fetch: typeof fetch;
 
-  /** @param baseUrl Where the edge is; `/v1/...` is taken relative to it. */
-  constructor(baseUrl: string | URL, fetchWith: typeof fetch = (...args) => fetch(...args)) {
+  /**
+   * @param baseUrl Where the edge is; `/v1/...` is taken relative to it.
+   * @param token For an edge that asks for one.
+   */
+  constructor(
+    baseUrl: string | URL,
+    token?: TokenSource,
+    fetchWith: typeof fetch = (...args) => fetch(...args),
+  ) {
     this.#base = new URL(baseUrl);
+    this.#token = token;
     if (!this.#base.pathname.endsWith("/")) this.#base.pathname += "/";
     this.#fetch = fetchWith;
   }
@@ -83,10 +95,18 @@ export class EdgeApi {
     return readFrames(response.body, boundary);
   }
 
+  async #authorization(): Promise<Record<string, string>> {
+    const source = this.#token;
+    if (source === undefined) return {};
+    const token = typeof source === "string" ? source : await source();
+    return { Authorization: `Bearer ${token}` };
+  }
+
   async #request(path: string, init: RequestInit): Promise<Response> {
     let response: Response;
+    const headers = { ...init.headers, ...(await this.#authorization()) };
     try {
-      response = await this.#fetch(new URL(path, this.#base), init);
+      response = await this.#fetch(new URL(path, this.#base), { ...init, headers });
     } catch (cause) {
       throw isAbort(cause) ? cause : unreachable(cause);
     }

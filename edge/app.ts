@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { noTracing, traceFields } from "../avatar/tracing/tracing.ts";
+import { withoutKeys } from "./access/api-key.ts";
 import { AvatarDirectory } from "./background/avatar-directory.ts";
 import { FramePacks } from "./background/frame-packs.ts";
 import { IdleFrames } from "./background/idle-frames.ts";
@@ -7,6 +8,7 @@ import { PreparedFrames } from "./background/prepared-frames.ts";
 import { Splicer } from "./compositor/splicer.ts";
 import { megabytes } from "./config.ts";
 import { accessLog } from "./http/access-log.ts";
+import { authorise, authoriseOperator } from "./http/authorise.ts";
 import { problemResponse, toProblem } from "./http/problem.ts";
 import { RequestError } from "./http/request-error.ts";
 import { stampAnswers } from "./http/stamp-answers.ts";
@@ -19,6 +21,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { speakRoute } from "./routes/speak.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { Prewarmer } from "./speak/prewarmer.ts";
 import { Speaker } from "./speak/speaker.ts";
 
@@ -34,6 +37,7 @@ export interface EdgeApp {
 export function createApp(parts: EdgeParts): EdgeApp {
   const {
     config,
+    access,
     store,
     core,
     preparer,
@@ -74,6 +78,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
   const prewarmer = new Prewarmer({ core, prepared, now });
   const { limits } = config;
   const compositing: CompositingOptions = {
+    access,
     directory,
     idleFrames,
     prewarmer,
@@ -84,19 +89,23 @@ export function createApp(parts: EdgeParts): EdgeApp {
   };
 
   const app = new Hono<{ Variables: EdgeVariables }>();
-  app.use(stampAnswers());
+  app.use(stampAnswers(access));
   // Probes and the page's files would drown what is worth looking at.
   app.use("/v1/*", traceRequests(tracing));
   app.use(accessLog(logger, now));
   app.route("/", healthRoutes(core, store));
+  app.use("/metrics", authoriseOperator(access));
   app.route("/", metricsRoutes(prepared, speaker, core));
+  app.use("/v1/*", authorise(access));
+  app.route("/v1/tokens", tokenRoutes(access, directory));
   app.route("/v1/avatars", avatarRoutes({ directory, idleFrames, prewarmer, jpeg: config.jpeg }));
   app.route("/v1/avatars", speakRoute(compositing));
   app.route("/", compositingRoutes(compositing));
   if (assets) app.route("/", pageRoutes(assets));
 
   app.notFound((c) => {
-    const error = new RequestError(404, `there is nothing at ${c.req.path.slice(0, 100)}`);
+    const path = withoutKeys(c.req.path.slice(0, 100));
+    const error = new RequestError(404, `there is nothing at ${path}`);
     return problemResponse(toProblem(error, c.get("requestId")));
   });
   app.onError((error, c) => {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { parseSettings, SettingsError } from "../avatar/settings.ts";
+import { accessSchema, contradictionIn } from "./access/access-settings.ts";
 import type { CoreAddress } from "./core/fleet/core-node.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -57,6 +58,8 @@ const configSchema = z.strictObject({
         .optional(),
     })
     .prefault({}),
+  /** Who may use the edge. */
+  access: accessSchema.prefault({}),
   /** The folder that holds `avatars/`, relative to the configuration file, or `s3://bucket[/prefix]`. */
   avatars_root: z.string().min(1).default(".data"),
   store: z
@@ -112,6 +115,8 @@ export type EdgeConfig = z.infer<typeof configSchema>;
 /** Fills in defaults and checks values. @param source Named in errors. @throws SettingsError */
 export function parseEdgeConfig(value: unknown, source: string): EdgeConfig {
   const config = parseSettings(configSchema, value, source);
+  const contradiction = contradictionIn(config.access);
+  if (contradiction !== null) throw new SettingsError(`${source}: ${contradiction}`);
   const cores = coresOf(config);
   const plain = cores.find(({ url }) => new URL(url).protocol !== "https:");
   if (config.core.tls && plain) {

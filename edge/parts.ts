@@ -1,6 +1,7 @@
 import type { Logger } from "../avatar/logger.ts";
 import type { ObjectStore } from "../avatar/object-store.ts";
 import type { Tracing } from "../avatar/tracing/tracing.ts";
+import type { Access } from "./access/access.ts";
 import type { FramePreparer } from "./background/frame-preparer.ts";
 import type { EdgeConfig } from "./config.ts";
 import type { CoreFleet } from "./core/fleet/core-fleet.ts";
@@ -28,6 +29,7 @@ export const FREE_SHARING: Sharing = {
 /** What a runtime builds and hands to the app. */
 export interface EdgeParts {
   readonly config: EdgeConfig;
+  readonly access: Access;
   readonly store: ObjectStore;
   readonly core: CoreFleet;
   readonly preparer: FramePreparer;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { isAvatarId } from "../avatar/avatar-id.ts";
+import { isLoopback } from "../avatar/runtime/loopback.ts";
 import { parseSettings, SettingsError } from "../avatar/settings.ts";
-import { isLoopback } from "./access/loopback.ts";
 
 /** Seconds in milliseconds, where a configuration says seconds. */
 const seconds = (least: number, most: number) => z.number().min(least).max(most);

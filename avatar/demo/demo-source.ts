@@ -12,6 +12,7 @@ export function readDemoSource(): AvatarSource {
   return {
     id: DEMO_ID,
     title: "Mira",
+    tenant: null,
     frameCount: DEMO_FRAME_COUNT,
     extension: "png",
     async *frames() {

@@ -2,7 +2,13 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { AvatarError } from "../avatar-error.ts";
 import type { PublishedAvatar } from "../catalogue.ts";
-import { MANIFEST_VERSION, type Manifest, parseManifest, parsePointer } from "../manifest.ts";
+import {
+  type AvatarPointer,
+  MANIFEST_VERSION,
+  type Manifest,
+  parseManifest,
+  parsePointer,
+} from "../manifest.ts";
 import type { ObjectContent, ObjectStore, WritableStore } from "../object-store.ts";
 import { checkedContent, contentOf, sourceContent } from "./content.ts";
 import { forEachParallel } from "./for-each-parallel.ts";
@@ -19,6 +25,8 @@ export interface PublishRequest {
   readonly tracks: readonly TrackRequest[];
   /** Pixels over which the mouth is blended into the background at its border. */
   readonly softEdge: number;
+  /** Whom it belongs to; null: everybody; undefined: as it was imported, or else as the target has it. */
+  readonly tenant?: string | null | undefined;
   /** Whether the plain frames go along. */
   readonly keepFrames: boolean;
   readonly preparer: TrackPreparer;
@@ -59,11 +67,11 @@ interface NamedContent {
  * @throws AvatarError
  */
 export async function publishAvatar(request: PublishRequest): Promise<PublishResult> {
-  const { avatar, source, target, onProgress, signal } = request;
+  const { avatar, target, onProgress, signal } = request;
   const { frameCount } = avatar.manifest;
   // First what can fail at once: a target that cannot be reached or written.
   const pointerKey = `avatars/${avatar.summary.id}/avatar.json`;
-  const previousVersion = await readVersion(target, pointerKey, signal);
+  const previous = await readPointer(target, pointerKey, signal);
 
   let done = 0;
   let found = 0;
@@ -88,8 +96,8 @@ export async function publishAvatar(request: PublishRequest): Promise<PublishRes
     { name: "manifest.json", content: manifestContent },
   ];
   const written = await writeObjects(request, `avatars/${avatar.summary.id}/${version}/`, objects);
-  await switchTo(request, version, source, pointerKey);
-  return { version, previousVersion, ...written };
+  await switchTo(request, version, pointerKey, previous?.tenant);
+  return { version, previousVersion: previous?.version ?? null, ...written };
 }
 
 /** The objects that are the same in every version. */
@@ -198,10 +206,10 @@ async function listPresent(
 
 /** The one write that readers notice. */
 async function switchTo(
-  { avatar, target, signal }: PublishRequest,
+  { avatar, source, target, tenant, signal }: PublishRequest,
   version: string,
-  source: ObjectStore,
   pointerKey: string,
+  tenantBefore: string | undefined,
 ): Promise<void> {
   const withSignal = signal ? { signal } : {};
   const old = await source.read(pointerKey, withSignal);
@@ -213,21 +221,24 @@ async function switchTo(
       `${avatar.summary.id} was imported or published anew while this ran: run it again`,
     );
   }
-  const pointer = { ...current, version };
+  // What belonged to somebody does not become everybody's because nobody said so.
+  const owner = tenant === undefined ? (current.tenant ?? tenantBefore) : tenant;
+  const { id, title } = current;
+  const pointer = { id, title, version, ...(owner && { tenant: owner }) };
   const content = contentOf(new TextEncoder().encode(JSON.stringify(pointer)));
   if (await target.holds(pointerKey, content, signal)) return;
   await target.write(pointerKey, content, { journal: null, onBytes() {}, ...withSignal });
 }
 
-async function readVersion(
+async function readPointer(
   target: ObjectStore,
   pointerKey: string,
   signal: AbortSignal | undefined,
-): Promise<string | null> {
+): Promise<AvatarPointer | null> {
   const bytes = await target.read(pointerKey, signal ? { signal } : {});
   if (!bytes) return null;
   try {
-    return parsePointer(new TextDecoder().decode(bytes), pointerKey).version;
+    return parsePointer(new TextDecoder().decode(bytes), pointerKey);
   } catch (error) {
     // One that is damaged is about to be replaced.
     if (error instanceof AvatarError) return null;

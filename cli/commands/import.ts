@@ -5,6 +5,7 @@ import { type FrameDataset, readSynctalkDataset } from "../../avatar/importers/s
 import { readWebcodectestPackage } from "../../avatar/importers/webcodectest.ts";
 import { checkAudioEncoder, checkUnet } from "../../avatar/onnx/check-model.ts";
 import { createFolderStaging } from "../../avatar/runtime/folder-store.ts";
+import { checkTenantId } from "../../avatar/tenant-id.ts";
 import { writeAvatar } from "../../avatar/writer.ts";
 import { CommandError } from "../command-error.ts";
 import { Progress } from "../progress.ts";
@@ -14,6 +15,7 @@ export interface ImportOptions {
   readonly title?: string;
   readonly model?: string;
   readonly encoder?: string;
+  readonly tenant?: string;
   readonly root: string;
   readonly json?: boolean;
 }
@@ -25,6 +27,7 @@ export async function runImport(
   options: ImportOptions,
 ): Promise<void> {
   checkAvatarId(options.id);
+  if (options.tenant !== undefined) checkTenantId(options.tenant);
   const dataset =
     kind === "synctalk"
       ? { ...(await readSynctalkDataset(dir)), modelPath: null, encoderPath: null }
@@ -54,6 +57,7 @@ async function writeDataset(dataset: Dataset, options: ImportOptions): Promise<s
   const source = {
     id: options.id,
     title: options.title ?? options.id,
+    tenant: options.tenant ?? null,
     frameCount: dataset.frameCount,
     extension: dataset.extension,
     frames: () => dataset.frames(),

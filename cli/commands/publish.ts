@@ -8,6 +8,7 @@ import type { TrackRequest } from "../../avatar/publish/prepare-tracks.ts";
 import { type PublishResult, publishAvatar } from "../../avatar/publish/publish.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { openPublishWork } from "../../avatar/runtime/publish-work.ts";
+import { checkTenantId } from "../../avatar/tenant-id.ts";
 import { CommandError } from "../command-error.ts";
 import { formatBytes, Progress } from "../progress.ts";
 import { openTarget, type PublishTarget } from "../publish-target.ts";
@@ -20,6 +21,8 @@ export interface PublishOptions {
   readonly quality: string;
   readonly subsampling: string;
   readonly softEdge?: string;
+  /** False: `--no-tenant`. */
+  readonly tenant?: string | false;
   readonly keepFrames?: boolean;
   readonly concurrency?: string;
   readonly endpoint?: string;
@@ -82,6 +85,7 @@ async function publish(
       target: target.store,
       tracks,
       softEdge,
+      tenant: settings.tenant,
       keepFrames: settings.keepFrames || isInPlace,
       preparer,
       work,
@@ -103,13 +107,16 @@ interface Settings {
   readonly jpeg: { readonly quality: number; readonly subsampling: "4:2:0" | "4:4:4" };
   /** Null: as the avatar has it. */
   readonly softEdge: number | null;
+  /** See PublishRequest. */
+  readonly tenant: string | null | undefined;
   readonly keepFrames: boolean;
   readonly threads: number;
   readonly parallelWrites: number;
 }
 
 function parseOptions(options: PublishOptions): Settings {
-  const { subsampling, softEdge, concurrency } = options;
+  const { subsampling, softEdge, concurrency, tenant } = options;
+  if (typeof tenant === "string") checkTenantId(tenant);
   if (subsampling !== "4:2:0" && subsampling !== "4:4:4") {
     throw usage(`--subsampling ${subsampling}: use 4:2:0 or 4:4:4`);
   }
@@ -131,6 +138,7 @@ function parseOptions(options: PublishOptions): Settings {
     jpeg,
     softEdge:
       softEdge === undefined ? null : parseNumber("--soft-edge", softEdge, 0, MAX_SOFT_EDGE),
+    tenant: tenant === false ? null : tenant,
     keepFrames: options.keepFrames ?? false,
     threads: parallel ?? availableParallelism(),
     parallelWrites: parallel ?? DEFAULT_PARALLEL_WRITES,

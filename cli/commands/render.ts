@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { readAvatar } from "../../avatar/catalogue.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { frameCount } from "../../avatar/speech-timing.ts";
+import { ANYONE } from "../../edge/access/caller.ts";
 import { AudioError } from "../../edge/audio/audio-error.ts";
 import { decodeSpeech } from "../../edge/audio/decode-audio.ts";
 import { FramePacks } from "../../edge/background/frame-packs.ts";
@@ -100,6 +101,7 @@ async function renderFrames(
   }
   let frames = 0;
   const request = {
+    caller: ANYONE,
     avatar,
     speech: counted(),
     start,

@@ -1,10 +1,16 @@
 import { LRUCache } from "lru-cache";
 import { AvatarError } from "../../avatar/avatar-error.ts";
 import { checkAvatarId } from "../../avatar/avatar-id.ts";
-import { listAvatarIds, type PublishedAvatar, readAvatar } from "../../avatar/catalogue.ts";
+import {
+  listAvatarIds,
+  noAvatar,
+  type PublishedAvatar,
+  readAvatar,
+} from "../../avatar/catalogue.ts";
 import type { Logger } from "../../avatar/logger.ts";
 import type { AvatarSummary } from "../../avatar/manifest.ts";
 import type { ObjectStore } from "../../avatar/object-store.ts";
+import { type Caller, maySee } from "../access/caller.ts";
 import { FREE_SHARING, type Sharing } from "../parts.ts";
 import { Remembered, type RememberedOptions } from "./remembered.ts";
 
@@ -15,6 +21,8 @@ const WAIT_MS = 500;
 const MAX_AVATARS = 5000;
 /** Avatars that a list reads side by side. */
 const PARALLEL = 16;
+/** Avatars that one list reads at most: a Worker may ask its bucket a thousand times per request. */
+const MAX_READ = 400;
 
 export interface AvatarDirectoryOptions {
   readonly store: ObjectStore;
@@ -42,9 +50,15 @@ export class AvatarDirectory {
     this.#ids = new Remembered(() => listAvatarIds(options.store), this.#rules("the list"));
   }
 
-  /** @throws AvatarError */
-  async get(id: string): Promise<PublishedAvatar> {
+  /** @throws AvatarError `not_found` also for one that `caller` may not know of */
+  async get(id: string, caller: Caller): Promise<PublishedAvatar> {
     checkAvatarId(id);
+    const avatar = await this.#get(id);
+    if (maySee(caller, avatar)) return avatar;
+    throw noAvatar(id);
+  }
+
+  async #get(id: string): Promise<PublishedAvatar> {
     const known = this.#avatars.get(id);
     if (known) return this.#read(id, known);
     const { store } = this.#options;
@@ -54,24 +68,23 @@ export class AvatarDirectory {
   }
 
   /**
-   * Those that can be read, by id. One that is damaged is logged and does not hide the others.
+   * Those that can be read and that `caller` may know of, by id. One that is
+   * damaged is logged and does not hide the others. There may be fewer than
+   * `limit` where many belong to others, and still more to come.
    * @param after the id before the first
-   * @param wants which of them count; all if left out
    */
-  async list(
-    after: string,
-    limit: number,
-    wants: (avatar: PublishedAvatar) => boolean = () => true,
-  ): Promise<AvatarList> {
+  async list(after: string, limit: number, caller: Caller): Promise<AvatarList> {
+    const { avatarId } = caller;
+    const all = avatarId === null ? await this.#ids.get() : [avatarId];
+    const ids = all.filter((id) => id > after);
     const avatars: AvatarSummary[] = [];
-    const ids = (await this.#ids.get()).filter((id) => id > after);
     for (let first = 0; first < ids.length; first += PARALLEL) {
+      if (first >= MAX_READ) return { avatars, next: ids[first - 1]! };
       const some = ids.slice(first, first + PARALLEL);
       for (const avatar of await Promise.all(some.map((id) => this.#readable(id)))) {
-        if (!avatar || !wants(avatar)) continue;
-        const { summary } = avatar;
+        if (!avatar || !maySee(caller, avatar)) continue;
         if (avatars.length === limit) return { avatars, next: avatars.at(-1)!.id };
-        avatars.push(summary);
+        avatars.push(avatar.summary);
       }
     }
     return { avatars, next: null };
@@ -89,7 +102,7 @@ export class AvatarDirectory {
 
   async #readable(id: string): Promise<PublishedAvatar | null> {
     try {
-      return await this.get(id);
+      return await this.#get(id);
     } catch (error) {
       if (!(error instanceof AvatarError) || error.code === "store_unavailable") throw error;
       if (error.code !== "not_found") {

@@ -18,6 +18,8 @@ export interface Problem {
 
 const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
   413: "Content Too Large",
@@ -74,6 +76,8 @@ export function problemResponse(problem: Problem): Response {
     "cache-control": "no-store",
   });
   if (problem.retryAfterS !== undefined) headers.set("retry-after", String(problem.retryAfterS));
+  // RFC 6750, 3
+  if (problem.status === 401) headers.set("www-authenticate", 'Bearer realm="mouthpiece"');
   return new Response(problemJson(problem), { status: problem.status, headers });
 }
 

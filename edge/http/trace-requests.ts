@@ -2,6 +2,7 @@ import { SpanKind, type Context as TraceContext } from "@opentelemetry/api";
 import type { Context, MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import { below, failSpan, type Tracing } from "../../avatar/tracing/tracing.ts";
+import { withoutKeys } from "../access/api-key.ts";
 import { whenEnded } from "./when-ended.ts";
 
 /** In Workers nothing goes on after the answer but what was announced; it gets so long. */
@@ -18,7 +19,10 @@ export function traceRequests(tracing: Tracing): MiddlewareHandler<{ Variables: 
   return async (c, next) => {
     if (!tracing.isOn) return next();
     const { method, path } = c.req;
-    const attributes = { "http.request.method": method, "url.path": path.slice(0, 200) };
+    const attributes = {
+      "http.request.method": method,
+      "url.path": withoutKeys(path.slice(0, 200)),
+    };
     const span = tracing.startSpan(
       method,
       { kind: SpanKind.SERVER, attributes },

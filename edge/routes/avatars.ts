@@ -8,14 +8,14 @@ import type { PreparedFramesOptions } from "../background/prepared-frames.ts";
 import { answerRange } from "../http/byte-range.ts";
 import { readFormat, readLimit, readStart } from "../http/query.ts";
 import { RequestError } from "../http/request-error.ts";
-import type { EdgeVariables } from "../http/variables.ts";
+import { callerOf, type EdgeVariables } from "../http/variables.ts";
 import { CONTENT_TYPES, type ImageFormat } from "../speak/image-format.ts";
 import type { Prewarmer } from "../speak/prewarmer.ts";
 
 const FRAME_FILE = /^(0|[1-9][0-9]{0,5})\.(png|jpg)$/;
-const IMMUTABLE = "public, max-age=31536000, immutable";
+const IMMUTABLE = "max-age=31536000, immutable";
 /** Without the version in its URL a frame may change with the next publish. */
-const SHORT = "public, max-age=60";
+const SHORT = "max-age=60";
 
 type JpegSettings = PreparedFramesOptions["jpeg"];
 
@@ -34,24 +34,29 @@ export function avatarRoutes(options: AvatarRoutesOptions): Hono<{ Variables: Ed
 
   app.get("/", async (c) => {
     const limit = readLimit(c.req.query("limit"));
-    const { avatars, next } = await directory.list(c.req.query("after") ?? "", limit);
+    const { avatars, next } = await directory.list(c.req.query("after") ?? "", limit, callerOf(c));
     return c.json({ avatars, ...(next !== null && { next }) });
   });
 
-  app.get("/:id", async (c) => c.json((await directory.get(c.req.param("id"))).summary));
+  app.get("/:id", async (c) =>
+    c.json((await directory.get(c.req.param("id"), callerOf(c))).summary),
+  );
 
   app.get("/:id/frames/:file", async (c) => {
     const match = FRAME_FILE.exec(c.req.param("file"));
     if (!match) {
       throw new RequestError(404, "frames are called {n}.png or {n}.jpg, e.g. frames/0.jpg");
     }
-    const avatar = await directory.get(c.req.param("id"));
+    const caller = callerOf(c);
+    const avatar = await directory.get(c.req.param("id"), caller);
     const index = Number(match[1]);
     const format: ImageFormat = match[2] === "png" ? "png" : "jpeg";
     checkFrameIndex(avatar, index);
     const etag = `"${avatar.summary.version}-${index}-${codingOf(avatar, format, jpeg)}"`;
     const isVersioned = c.req.query("v") === avatar.summary.version;
-    const headers = { etag, "cache-control": isVersioned ? IMMUTABLE : SHORT };
+    // What was shown to one caller is not for a cache that others share.
+    const scope = caller.kind === "anyone" ? "public" : "private";
+    const headers = { etag, "cache-control": `${scope}, ${isVersioned ? IMMUTABLE : SHORT}` };
     if (matchesEtag(c.req.header("if-none-match"), etag)) return c.body(null, 304, headers);
     const image = await idleFrames.get(avatar, index, format);
     // If-Range asks for a part of what it names, and for the whole of anything else.
@@ -65,7 +70,7 @@ export function avatarRoutes(options: AvatarRoutesOptions): Hono<{ Variables: Ed
   app.post("/:id/prewarm", async (c) => {
     const format = readFormat(c.req.query("format"));
     const start = readStart(c.req.query("start"));
-    const avatar = await directory.get(c.req.param("id"));
+    const avatar = await directory.get(c.req.param("id"), callerOf(c));
     const { modelMs, framesMs } = await prewarmer.prewarm({
       avatar,
       start,

@@ -20,13 +20,18 @@ import {
   type SpeakResponseSchema,
   ImageFormat as WireFormat,
 } from "../../proto/gen/mouthpiece/compositing/v1/compositing_pb.js";
+import type { Access } from "../access/access.ts";
+import type { Caller } from "../access/caller.ts";
 import type { AvatarDirectory } from "../background/avatar-directory.ts";
 import type { IdleFrames } from "../background/idle-frames.ts";
 import { checkFrameIndex } from "../background/plain-frames.ts";
 import { joinBytes } from "../compositor/join-bytes.ts";
 import { megabytes } from "../config.ts";
+import { admitRequest } from "../http/authorise.ts";
 import { toConnectError } from "../http/connect-error.ts";
+import { toProblem } from "../http/problem.ts";
 import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT } from "../http/query.ts";
+import { refuseCall } from "../http/refuse-call.ts";
 import { RequestError } from "../http/request-error.ts";
 import type { EdgeVariables } from "../http/variables.ts";
 import type { ImageFormat } from "../speak/image-format.ts";
@@ -38,9 +43,11 @@ import { startUtterance, type UtteranceOptions } from "../speak/utterance.ts";
 export interface CallIdentity {
   readonly requestId: string;
   readonly trace: EdgeVariables["trace"];
+  readonly caller: Caller;
 }
 
 export interface CompositingOptions extends UtteranceOptions {
+  readonly access: Access;
   readonly directory: AvatarDirectory;
   readonly idleFrames: IdleFrames;
   readonly prewarmer: Prewarmer;
@@ -71,13 +78,22 @@ export function createCompositingRouter(
 
 /** Connect and gRPC-Web over `fetch`. */
 export function compositingRoutes(options: CompositingOptions): Hono<{ Variables: EdgeVariables }> {
+  const { access, logger } = options;
   const app = new Hono<{ Variables: EdgeVariables }>();
   for (const handler of createCompositingRouter(options, { grpc: false }).handlers) {
     app.all(handler.requestPath, async (c) => {
-      const contextValues = createContextValues().set(callIdentityKey, {
-        requestId: c.get("requestId"),
-        trace: c.get("trace"),
-      });
+      const known = { requestId: c.get("requestId"), trace: c.get("trace") };
+      let caller: Caller;
+      try {
+        // Before the message is read: a stranger's may be large.
+        caller = await admitRequest(c, access);
+      } catch (error) {
+        const { status } = toProblem(error, known.requestId);
+        const told = toConnectError(error, known, logger);
+        const { body, ...init } = refuseCall(c.req.header("content-type") ?? "", status, told);
+        return new Response(body, init);
+      }
+      const contextValues = createContextValues().set(callIdentityKey, { ...known, caller });
       const request = { ...universalServerRequestFromFetch(c.req.raw, {}), contextValues };
       return universalServerResponseToFetch(await handler(request));
     });
@@ -106,27 +122,29 @@ function createService(options: CompositingOptions): ServiceImpl<typeof Composit
 
   return {
     listAvatars: ({ after, limit }, context) =>
-      guard(context, async () => {
+      guard(context, async ({ caller }) => {
         if (limit > MAX_LIST_LIMIT) {
           throw new RequestError(400, `limit ${limit}: use 1 to ${MAX_LIST_LIMIT}`);
         }
-        const { avatars, next } = await directory.list(after, limit || DEFAULT_LIST_LIMIT);
+        const { avatars, next } = await directory.list(after, limit || DEFAULT_LIST_LIMIT, caller);
         return { avatars: avatars.map(toAvatar), next: next ?? "" };
       }),
 
     getAvatar: ({ avatarId }, context) =>
-      guard(context, async () => ({ avatar: toAvatar((await directory.get(avatarId)).summary) })),
+      guard(context, async ({ caller }) => ({
+        avatar: toAvatar((await directory.get(avatarId, caller)).summary),
+      })),
 
     getIdleFrame: ({ avatarId, index, format }, context) =>
-      guard(context, async () => {
-        const avatar = await directory.get(avatarId);
+      guard(context, async ({ caller }) => {
+        const avatar = await directory.get(avatarId, caller);
         checkFrameIndex(avatar, index);
         return { image: await idleFrames.get(avatar, index, readFormat(format)) };
       }),
 
     prewarm: ({ avatarId, start, format }, context) =>
-      guard(context, async ({ requestId, trace }) => {
-        const avatar = await directory.get(avatarId);
+      guard(context, async ({ requestId, trace, caller }) => {
+        const avatar = await directory.get(avatarId, caller);
         const { signal } = context;
         const request = { avatar, start, format: readFormat(format), signal, requestId, trace };
         const { modelMs, framesMs } = await prewarmer.prewarm(request);
@@ -138,7 +156,7 @@ function createService(options: CompositingOptions): ServiceImpl<typeof Composit
       try {
         const format = readFormat(request.format);
         const { frames } = startUtterance(options, {
-          avatar: await directory.get(request.avatarId),
+          avatar: await directory.get(request.avatarId, identity.caller),
           audio: once(request.audio),
           contentType: contentTypeOf(request),
           contentLength: request.audio.length,

@@ -7,10 +7,12 @@ import { limitBody } from "../http/limit-body.ts";
 import { multipartStream, type Part } from "../http/multipart.ts";
 import { problemJson, toProblem } from "../http/problem.ts";
 import { readFormat, readStart } from "../http/query.ts";
-import type { EdgeVariables } from "../http/variables.ts";
+import { callerOf, type EdgeVariables } from "../http/variables.ts";
 import { CONTENT_TYPES, type ImageFormat } from "../speak/image-format.ts";
 import type { SpokenFrame } from "../speak/speaker.ts";
 import { startUtterance, type UtteranceOptions } from "../speak/utterance.ts";
+
+const SHORTER = " (limits.max_body_mb): send shorter speech, or 16 kHz mono";
 
 export interface SpeakRouteOptions extends UtteranceOptions {
   readonly directory: AvatarDirectory;
@@ -27,11 +29,13 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: EdgeVa
     const trace = c.get("trace");
     const format = readFormat(c.req.query("format"));
     const start = readStart(c.req.query("start"));
-    const avatar = await directory.get(c.req.param("id"));
+    const caller = callerOf(c);
+    const avatar = await directory.get(c.req.param("id"), caller);
     const contentLength = c.req.header("content-length");
     const { frames, leave } = startUtterance(options, {
+      caller,
       avatar,
-      audio: limitBody(c.req.raw, megabytes(limits.max_body_mb)),
+      audio: limitBody(c.req.raw, megabytes(limits.max_body_mb), SHORTER),
       contentType: c.req.header("content-type") ?? "",
       contentLength: contentLength === undefined ? undefined : Number(contentLength),
       start,

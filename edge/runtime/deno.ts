@@ -55,7 +55,7 @@ export async function startDenoEdge(
     // Each call has its own end.
     close() {},
   });
-  const parts = createServerParts(config, openCore, assetsRoot, logger);
+  const parts = await createServerParts(config, openCore, assetsRoot, logger);
   const app = createApp(parts);
   const { host, port } = config.server;
   const stopping = new AbortController();

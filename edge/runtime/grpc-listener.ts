@@ -1,11 +1,18 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { createContextValues } from "@connectrpc/connect";
+import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import { noTracing, type Tracing } from "../../avatar/tracing/tracing.ts";
+import type { Caller } from "../access/caller.ts";
+import { isCounted, refuseSecretsIn } from "../http/authorise.ts";
+import { toConnectError } from "../http/connect-error.ts";
+import { toProblem } from "../http/problem.ts";
+import { refuseCall } from "../http/refuse-call.ts";
+import { isRequestId } from "../http/stamp-answers.ts";
 import {
   type CompositingOptions,
   callIdentityKey,
@@ -13,8 +20,8 @@ import {
 } from "../routes/compositing.ts";
 
 /** `application/grpc` and its codecs, but not gRPC-Web, which needs no trailers. */
+const GRPC_TYPE = "application/grpc";
 const GRPC = /^application\/grpc(?:\+[a-z]+)?(?:;|$)/;
-const REQUEST_ID = /^[A-Za-z0-9_=-]{1,255}$/;
 
 /**
  * Answers gRPC, which no `Response` can carry for want of trailers, and leaves
@@ -25,9 +32,22 @@ export function createGrpcListener(
   others: RequestListener,
   tracing: Tracing = noTracing,
 ): RequestListener {
-  const { logger } = options;
+  const { access, logger } = options;
   const router = createCompositingRouter(options, { grpc: true });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+
+  /** @throws RequestError */
+  async function admit({ url, header }: UniversalServerRequest, requestId: string) {
+    refuseSecretsIn(url);
+    // No browser speaks gRPC: whatever origin there is was made up.
+    const authorization = header.get("authorization");
+    const caller = await access.admit(
+      { authorization, origin: null, isSameOrigin: true },
+      requestId,
+    );
+    if (isCounted(new URL(url).pathname)) await access.count(caller, requestId);
+    return caller;
+  }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const handler = handlers.get((request.url ?? "").split("?")[0] ?? "");
@@ -41,10 +61,20 @@ export function createGrpcListener(
       const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
       signal = call.signal;
       const id = call.header.get("x-request-id") ?? "";
-      const contextValues = createContextValues().set(callIdentityKey, {
-        requestId: REQUEST_ID.test(id) ? id : randomUUID(),
+      const known = {
+        requestId: isRequestId(id) ? id : randomUUID(),
         trace: tracing.isOn ? tracing.extract(call.header) : undefined,
-      });
+      };
+      let caller: Caller;
+      try {
+        caller = await admit(call, known.requestId);
+      } catch (error) {
+        const { status } = toProblem(error, known.requestId);
+        const refusal = refuseCall(GRPC_TYPE, status, toConnectError(error, known, logger));
+        response.writeHead(refusal.status, Object.fromEntries(refusal.headers)).end();
+        return;
+      }
+      const contextValues = createContextValues().set(callIdentityKey, { ...known, caller });
       await universalResponseToNodeResponse(await handler({ ...call, contextValues }), response);
     } catch (error) {
       if (signal?.aborted) return;

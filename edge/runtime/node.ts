@@ -25,7 +25,7 @@ export async function startNodeEdge(
   logger: Logger,
 ): Promise<RunningEdge> {
   const openCore = await createCoreTransports(config.core);
-  const parts = createServerParts(config, openCore, assetsRoot, logger);
+  const parts = await createServerParts(config, openCore, assetsRoot, logger);
   const app = createApp(parts);
   const web = getRequestListener((request) => app.fetch(request)) as RequestListener;
   const listener = createGrpcListener(app.compositing, web, parts.tracing);

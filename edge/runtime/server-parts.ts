@@ -1,8 +1,11 @@
 import { availableParallelism } from "node:os";
 import type { Logger } from "../../avatar/logger.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
+import { isLoopback } from "../../avatar/runtime/loopback.ts";
 import { openBucket } from "../../avatar/s3/s3-environment.ts";
 import { createTracing } from "../../avatar/tracing/tracing.ts";
+import { openAccess } from "../access/open-access.ts";
+import { createLocalRateLimiter } from "../access/rate-limiter.ts";
 import { limitStore } from "../background/limited-store.ts";
 import type { EdgeConfig } from "../config.ts";
 import type { CoreFleet } from "../core/fleet/core-fleet.ts";
@@ -10,6 +13,7 @@ import { type OpenTransport, openFleet } from "../core/fleet/open-fleet.ts";
 import type { EdgeParts } from "../parts.ts";
 import { createFolderAssets } from "./folder-assets.ts";
 import { createPreparerPool } from "./preparer-pool.ts";
+import { readTokenKeys } from "./token-keys-file.ts";
 
 /** What is left of the traces gets so long. */
 const FLUSH_LIMIT_MS = 2000;
@@ -26,15 +30,22 @@ export interface ServerParts extends EdgeParts {
  * The parts of an edge on Node or Deno.
  * @param openCore how to reach a core
  * @param assetsRoot folder of the built page; null serves none
- * @throws SettingsError when a variable of the bucket is missing
+ * @throws SettingsError when a variable of the bucket is missing, or anybody could use the edge
  */
-export function createServerParts(
+export async function createServerParts(
   config: EdgeConfig,
   openCore: (url: string) => OpenTransport,
   assetsRoot: string | null,
   logger: Logger,
-): ServerParts {
-  const { avatars_root } = config;
+): Promise<ServerParts> {
+  const { avatars_root, server } = config;
+  const now = () => performance.now();
+  const access = openAccess(config, {
+    isReachable: !isLoopback(server.host),
+    tokenKeys: await readTokenKeys(config.access.tokens.keys_file),
+    limiter: createLocalRateLimiter(now),
+    logger,
+  });
   const bucket = openBucket(avatars_root, process.env, { parallel: BUCKET_PARALLEL });
   const store = bucket?.store ?? createFolderStore(avatars_root);
   const tracing = createTracing(config.tracing, logger);
@@ -42,13 +53,14 @@ export function createServerParts(
   const preparer = createPreparerPool(availableParallelism());
   return {
     config,
+    access,
     store: limitStore(store, 1000 * config.store.timeout_s),
     core,
     preparer,
     assets: assetsRoot === null ? null : createFolderAssets(assetsRoot),
     logger,
     tracing,
-    now: () => performance.now(),
+    now,
     async stop() {
       core.close();
       await preparer.stop();

@@ -6,6 +6,9 @@ import { createR2Store } from "../../avatar/r2/r2-store.ts";
 import { openBucket } from "../../avatar/s3/s3-environment.ts";
 import { SettingsError } from "../../avatar/settings.ts";
 import { createTracing } from "../../avatar/tracing/tracing.ts";
+import { openAccess } from "../access/open-access.ts";
+import { allOf, createLocalRateLimiter, type RateLimiter } from "../access/rate-limiter.ts";
+import { parseTokenKeys } from "../access/token-keys.ts";
 import { createApp, type EdgeApp } from "../app.ts";
 import { cacheStore } from "../background/cached-store.ts";
 import { createFramePreparer } from "../background/frame-preparer.ts";
@@ -27,6 +30,10 @@ export interface Env {
   readonly CORE?: Fetcher;
   /** Secret: bearer token for the core. */
   readonly MOUTHPIECE_CORE_TOKEN?: string;
+  /** Secret: JWK set with which session tokens are made and checked. */
+  readonly MOUTHPIECE_TOKEN_KEYS?: string;
+  /** Counts calls of a tenant in the whole location. */
+  readonly RATE_LIMIT?: RateLimit;
   readonly AWS_ENDPOINT_URL?: string;
   readonly AWS_REGION?: string;
   /** Secrets. */
@@ -36,6 +43,8 @@ export interface Env {
 
 /** Of the 128 MB that an isolate has, and requests under way need the most. */
 const SMALL_CACHES = { prepared_mb: 32, idle_mb: 8 };
+/** Its periods are 10 or 60 seconds. */
+const BINDING_RETRY_S = 10;
 const SOURCE = "[vars] EDGE of wrangler.toml";
 /** Work ends with the request that began it, and has then half a minute more. */
 const SHARING: Sharing = {
@@ -68,7 +77,7 @@ function buildApp(env: Env): EdgeApp {
   const config = parseEdgeConfig(withSmallCaches(env.EDGE), SOURCE);
   const logger = createJsonLogger(config.log_level, (line) => console.log(line));
   const tracing = createTracing(config.tracing, logger);
-  checkCoreFiles(config);
+  checkFiles(config);
   const openCore = (url: string) => ({
     transport: createFetchTransport({
       url,
@@ -79,8 +88,19 @@ function buildApp(env: Env): EdgeApp {
     close() {},
   });
   const { ASSETS } = env;
+  const now = () => performance.now();
+  const local = createLocalRateLimiter(now);
+  const access = openAccess(config, {
+    isReachable: true,
+    tokenKeys: env.MOUTHPIECE_TOKEN_KEYS
+      ? parseTokenKeys(env.MOUTHPIECE_TOKEN_KEYS, "the secret MOUTHPIECE_TOKEN_KEYS")
+      : [],
+    limiter: env.RATE_LIMIT ? allOf(local, limiterOf(env.RATE_LIMIT)) : local,
+    logger,
+  });
   return createApp({
     config,
+    access,
     store: openStore(config, env),
     core: openFleet(config, openCore, { logger, tracing, sharing: SHARING }),
     preparer: createFramePreparer(createImageCodecs()),
@@ -88,7 +108,7 @@ function buildApp(env: Env): EdgeApp {
     logger,
     tracing,
     sharing: SHARING,
-    now: () => performance.now(),
+    now,
   });
 }
 
@@ -101,7 +121,22 @@ function withSmallCaches(given: unknown): unknown {
   return { ...given, cache: isSection ? { ...SMALL_CACHES, ...cache } : cache };
 }
 
-function checkCoreFiles({ core: { token_file, tls } }: EdgeConfig): void {
+/** The binding's own limit holds, for each tenant alike, and its period ends within a minute. */
+function limiterOf(binding: RateLimit): RateLimiter {
+  return {
+    async take(account) {
+      const { success } = await binding.limit({ key: account });
+      return success ? 0 : BINDING_RETRY_S;
+    },
+  };
+}
+
+function checkFiles({ core: { token_file, tls }, access }: EdgeConfig): void {
+  if (access.tokens.keys_file !== undefined) {
+    throw new SettingsError(
+      `${SOURCE}: access.tokens.keys_file is a file, which a Worker has not: use the secret MOUTHPIECE_TOKEN_KEYS`,
+    );
+  }
   if (token_file === undefined && !tls) return;
   throw new SettingsError(
     `${SOURCE}: core.token_file and core.tls are files, which a Worker has not: use the secret MOUTHPIECE_CORE_TOKEN, and the binding CORE for client certificates`,

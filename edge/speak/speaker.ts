@@ -2,6 +2,7 @@ import type { Context as TraceContext } from "@opentelemetry/api";
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import { backgroundIndex } from "../../avatar/playback.ts";
 import { FRAMES_PER_SECOND } from "../../avatar/speech-timing.ts";
+import type { Caller, Tenant } from "../access/caller.ts";
 import type { PreparedFrames } from "../background/prepared-frames.ts";
 import type { PreparedFrame, Splicer } from "../compositor/splicer.ts";
 import {
@@ -26,6 +27,8 @@ export interface SpeakerOptions {
 }
 
 export interface SpeakRequest {
+  /** On whose account it goes. */
+  readonly caller: Caller;
   readonly avatar: PublishedAvatar;
   /** 16-bit mono, 16 kHz. */
   readonly speech: AsyncIterable<Int16Array>;
@@ -70,6 +73,8 @@ const LAPSE_MS = 120_000;
 export class Speaker {
   readonly #options: SpeakerOptions;
   readonly #speaking: Leases;
+  /** By tenant, for those with a limit of their own. */
+  readonly #byTenant = new Map<string, Leases>();
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
@@ -94,6 +99,7 @@ export class Speaker {
         1,
       );
     }
+    const own = this.#checkQuota(request.caller.tenant)?.begin();
     const lease = this.#speaking.begin();
     try {
       const { avatar, start } = request;
@@ -101,12 +107,29 @@ export class Speaker {
       this.#readAhead(request, start);
       for await (const mouth of streamMouths(core, avatar.summary, windows, start, request)) {
         lease.touch();
+        own?.touch();
         this.#readAhead(request, start + mouth.frame + 1);
         yield await this.#compose(request, mouth);
       }
     } finally {
       lease.end();
+      own?.end();
     }
+  }
+
+  /** What counts the tenant's utterances; null when nothing does. @throws RequestError 429 */
+  #checkQuota(tenant: Tenant | null): Leases | null {
+    if (!tenant || tenant.maxSpeaking === null) return null;
+    const { now } = this.#options;
+    const known = this.#byTenant.get(tenant.id);
+    const leases = known ?? new Leases(now, LAPSE_MS);
+    if (!known) this.#byTenant.set(tenant.id, leases);
+    if (leases.count < tenant.maxSpeaking) return leases;
+    throw new RequestError(
+      429,
+      `${tenant.maxSpeaking} avatars of ${tenant.id} are speaking already: try again shortly`,
+      1,
+    );
   }
 
   async #compose({ avatar, format }: SpeakRequest, mouth: MouthRegion): Promise<SpokenFrame> {

@@ -3,6 +3,7 @@ import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import type { Logger } from "../../avatar/logger.ts";
 import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
 import { traceFields } from "../../avatar/tracing/tracing.ts";
+import { type Caller, callerFields } from "../access/caller.ts";
 import { decodeSpeech } from "../audio/decode-audio.ts";
 import { readAhead } from "../audio/read-ahead.ts";
 import type { EdgeConfig } from "../config.ts";
@@ -17,6 +18,7 @@ export interface UtteranceOptions {
 }
 
 export interface UtteranceRequest {
+  readonly caller: Caller;
   readonly avatar: PublishedAvatar;
   readonly audio: AsyncIterable<Uint8Array>;
   /** Of the audio, with its parameters. */
@@ -73,6 +75,7 @@ export function startUtterance(options: UtteranceOptions, request: UtteranceRequ
       logger.info("spoken", {
         requestId,
         ...traceFields(trace),
+        ...callerFields(request.caller),
         avatar: avatar.summary.id,
         frames: count,
         complete,

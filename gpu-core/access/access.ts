@@ -1,8 +1,8 @@
 import type { Logger } from "../../avatar/logger.ts";
+import { isLoopback } from "../../avatar/runtime/loopback.ts";
 import { readTlsFiles, type TlsMaterial } from "../../avatar/runtime/tls-files.ts";
 import { readTokenFile } from "../../avatar/runtime/token-file.ts";
 import type { CoreConfig } from "../config.ts";
-import { isLoopback } from "./loopback.ts";
 import { Tokens } from "./tokens.ts";
 
 type ServerConfig = CoreConfig["server"];

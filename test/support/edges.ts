@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { createTestHarness } from "wrangler";
-import { silentLogger } from "../../avatar/logger.ts";
+import { createJsonLogger } from "../../avatar/logger.ts";
 import { contentOf } from "../../avatar/publish/content.ts";
 import { createS3Store } from "../../avatar/s3/s3-store.ts";
 import { parseEdgeConfig } from "../../edge/config.ts";
@@ -45,8 +45,11 @@ async function startNode({ root, config, environment = {} }: EdgeSettings): Prom
   Object.assign(process.env, environment);
   const settings = { avatars_root: root, server: { port: 0 }, ...config };
   try {
-    const edge = await startNodeEdge(parseEdgeConfig(settings, "test"), null, silentLogger);
-    return { url: edge.url, log: () => "", stop: () => edge.stop() };
+    const checked = parseEdgeConfig(settings, "test");
+    const lines: string[] = [];
+    const logger = createJsonLogger(checked.log_level, (line) => lines.push(line));
+    const edge = await startNodeEdge(checked, null, logger);
+    return { url: edge.url, log: () => lines.join("\n"), stop: () => edge.stop() };
   } finally {
     for (const name of Object.keys(environment)) {
       if (before[name] === undefined) delete process.env[name];
@@ -106,7 +109,7 @@ async function startWorkerd({ root, config, environment = {} }: EdgeSettings): P
           name: "edge",
           main: join(HOME, "edge", "runtime", "worker.ts"),
           ...COMPATIBILITY,
-          vars: { EDGE: config, ...environment } as never,
+          vars: { EDGE: { access: { open: true }, ...config }, ...environment } as never,
           r2_buckets: [
             {
               binding: "AVATARS",

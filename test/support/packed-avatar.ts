@@ -84,5 +84,5 @@ export function storeAvatar(store: MemoryStore, avatar: PackedAvatar): Published
     tracks,
   };
   const summary = { id, title: id, width, height, fps: 25, frameCount, version: "1" };
-  return { prefix, manifest, summary: { ...summary, playback: "ping-pong" } };
+  return { prefix, manifest, tenant: null, summary: { ...summary, playback: "ping-pong" } };
 }

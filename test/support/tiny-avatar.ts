@@ -74,11 +74,13 @@ export async function writeTinyAvatar(
   root: string,
   id: string,
   models: { unet?: Uint8Array; encoder?: Uint8Array } = {},
+  tenant: string | null = null,
 ): Promise<string> {
   const codecs = createImageCodecs();
   const source = {
     id,
     title: `Tiny ${id}`,
+    tenant,
     frameCount: TINY_RECTANGLES.length,
     extension: "png",
     async *frames() {

@@ -1,0 +1,77 @@
+import type { Context, MiddlewareHandler } from "hono";
+import type { Access, Credentials } from "../access/access.ts";
+import { holdsApiKey } from "../access/api-key.ts";
+import type { Caller } from "../access/caller.ts";
+import { RequestError } from "./request-error.ts";
+import type { EdgeVariables } from "./variables.ts";
+
+/** Names under which people put keys into URLs, from where they get into logs and histories. */
+const SECRET_PARAMETERS = ["access_token", "api_key", "apikey", "authorization", "key", "token"];
+const IDLE_FRAME = /^\/v1\/avatars\/[^/]+\/frames\/|\/GetIdleFrame$/;
+
+type EdgeContext = Context<{ Variables: EdgeVariables }>;
+
+/** Lets in whom `access` lets in. */
+export function authorise(access: Access): MiddlewareHandler<{ Variables: EdgeVariables }> {
+  return async (c, next) => {
+    await admitRequest(c, access);
+    return next();
+  };
+}
+
+/** Finds out who asks and counts it. @throws RequestError 400, 401, 403, 429 */
+export async function admitRequest(c: EdgeContext, access: Access): Promise<Caller> {
+  const { url, path } = c.req;
+  const requestId = c.get("requestId");
+  refuseSecretsIn(url);
+  const caller = await access.admit(credentialsOf(c), requestId);
+  c.set("caller", caller);
+  if (isCounted(path)) await access.count(caller, requestId);
+  return caller;
+}
+
+/** A page fetches hundreds of idle frames when it starts, and they cost next to nothing. */
+export function isCounted(path: string): boolean {
+  return !IDLE_FRAME.test(path);
+}
+
+/** For what tells of all tenants. @throws RequestError 401, 403 */
+export function authoriseOperator(access: Access): MiddlewareHandler<{ Variables: EdgeVariables }> {
+  return async (c, next) => {
+    refuseSecretsIn(c.req.url);
+    const caller = await access.admit(credentialsOf(c), c.get("requestId"));
+    if (caller.kind !== "operator" && caller.kind !== "anyone") {
+      throw new RequestError(403, "this is for operators: use one of access.operator_keys");
+    }
+    c.set("caller", caller);
+    return next();
+  };
+}
+
+/** @throws RequestError 400 */
+export function refuseSecretsIn(url: string): void {
+  const { pathname, search, searchParams } = new URL(url);
+  const isSecret =
+    SECRET_PARAMETERS.some((name) => searchParams.has(name)) || holdsApiKey(pathname + search);
+  if (!isSecret) return;
+  throw new RequestError(
+    400,
+    "keys and tokens do not belong into a URL, which others get to see: send Authorization: Bearer ...",
+  );
+}
+
+function credentialsOf(c: EdgeContext): Credentials {
+  const origin = c.req.header("origin") ?? null;
+  return {
+    authorization: c.req.header("authorization") ?? null,
+    origin,
+    isSameOrigin: isSameOrigin(origin, c.req.header("sec-fetch-site"), c.req.url),
+  };
+}
+
+/** Fetch Metadata says so, also behind a proxy that changes the host; older browsers do not send it. */
+function isSameOrigin(origin: string | null, site: string | undefined, url: string): boolean {
+  if (origin === null) return true;
+  if (site !== undefined) return site === "same-origin";
+  return URL.canParse(origin) && new URL(origin).host === new URL(url).host;
+}
