@@ -3,7 +3,11 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import { AvatarError } from "./avatar-error.ts";
 import { checkAvatarId, isAvatarId } from "./avatar-id.ts";
 import { type AvatarSummary, type Manifest, parseManifest, parsePointer } from "./manifest.ts";
-import type { ObjectStore } from "./object-store.ts";
+import type { ObjectStore, ReadOptions } from "./object-store.ts";
+
+const MAX_POINTER_BYTES = 16 * 1024;
+/** A hundred thousand rectangles have 3 MB. */
+const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 /** A published version of an avatar, ready to be read. */
 export interface PublishedAvatar {
@@ -19,6 +23,21 @@ export interface PublishedAvatar {
 export async function listAvatarIds(store: ObjectStore, signal?: AbortSignal): Promise<string[]> {
   const names = await store.list("avatars/", signal);
   return names.filter(isAvatarId);
+}
+
+/** Nobody's memory is to be filled by what somebody has put in the place of a small object. */
+async function readSmall(
+  store: ObjectStore,
+  key: string,
+  maxBytes: number,
+  options: ReadOptions,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const bytes = await store.read(key, { ...options, range: { start: 0, end: maxBytes + 1 } });
+  if (!bytes || bytes.length <= maxBytes) return bytes;
+  throw new AvatarError(
+    "invalid_avatar",
+    `${key} has more than ${maxBytes} bytes: publish the avatar again`,
+  );
 }
 
 /** What is said of an avatar that is not there. */
@@ -38,14 +57,14 @@ export async function readAvatar(
   checkAvatarId(id);
   const options = signal ? { signal } : {};
   const pointerKey = `avatars/${id}/avatar.json`;
-  const pointerJson = await store.read(pointerKey, options);
+  const pointerJson = await readSmall(store, pointerKey, MAX_POINTER_BYTES, options);
   if (pointerJson === null) {
     throw noAvatar(id);
   }
   const pointer = parsePointer(new TextDecoder().decode(pointerJson), pointerKey);
   const prefix = `avatars/${id}/${pointer.version}/`;
   const manifestKey = `${prefix}manifest.json`;
-  const json = await store.read(manifestKey, options);
+  const json = await readSmall(store, manifestKey, MAX_MANIFEST_BYTES, options);
   if (json === null) {
     throw new AvatarError("invalid_avatar", `${manifestKey} is missing: publish ${id} again`);
   }

@@ -72,8 +72,10 @@ const configSchema = z.strictObject({
     .strictObject({
       /** Largest body of a speak request. */
       max_body_mb: z.number().positive().max(4096).default(256),
-      /** Longest utterance. */
+      /** Longest utterance; its upload may take as long and upload_idle_s more. */
       max_speech_s: z.number().positive().max(36_000).default(600),
+      /** Longest silence within an upload, in seconds. */
+      upload_idle_s: z.number().positive().max(600).default(30),
       /** Utterances at the same time; more are told to come back. */
       max_speaking: z.int().min(1).max(100_000).default(64),
     })
@@ -133,6 +135,15 @@ export function parseEdgeConfig(value: unknown, source: string): EdgeConfig {
 /** The cores that the configuration names, one at least. */
 export function coresOf({ core }: EdgeConfig): readonly CoreAddress[] {
   return core.cores ?? [{ url: core.url, region: core.region }];
+}
+
+/** How long an upload may be silent, and take, in milliseconds. */
+export function uploadTimes({ limits }: Pick<EdgeConfig, "limits">): {
+  readonly idleMs: number;
+  readonly totalMs: number;
+} {
+  const { upload_idle_s, max_speech_s } = limits;
+  return { idleMs: 1000 * upload_idle_s, totalMs: 1000 * (max_speech_s + upload_idle_s) };
 }
 
 export function megabytes(count: number): number {

@@ -43,6 +43,8 @@ export interface OnePortOptions {
   readonly keepAlive?: KeepAliveOptions;
   /** Milliseconds for the handshake, and then for the first bytes. Default: 10 s. */
   readonly firstBytesTimeoutMs?: number;
+  /** Milliseconds for all of an HTTP/1.1 request. Default: Node's, 5 minutes. */
+  readonly requestTimeoutMs?: number;
 }
 
 export interface OnePortServer {
@@ -73,7 +75,9 @@ export async function listenOnOnePort(
   const sessions = new Set<Http2Session>();
   let isDraining = false;
 
-  const http1 = createHttp1Server((request, response) => {
+  const { requestTimeoutMs } = options;
+  const timeouts = requestTimeoutMs === undefined ? {} : { requestTimeout: requestTimeoutMs };
+  const http1 = createHttp1Server(timeouts, (request, response) => {
     if (isDraining) response.shouldKeepAlive = false;
     handler(request, response);
   });

@@ -9,6 +9,7 @@ const CODES: Readonly<Record<number, Code>> = {
   401: Code.Unauthenticated,
   403: Code.PermissionDenied,
   404: Code.NotFound,
+  408: Code.DeadlineExceeded,
   413: Code.InvalidArgument,
   415: Code.InvalidArgument,
   429: Code.ResourceExhausted,

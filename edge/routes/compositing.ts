@@ -26,9 +26,10 @@ import type { AvatarDirectory } from "../background/avatar-directory.ts";
 import type { IdleFrames } from "../background/idle-frames.ts";
 import { checkFrameIndex } from "../background/plain-frames.ts";
 import { joinBytes } from "../compositor/join-bytes.ts";
-import { megabytes } from "../config.ts";
+import { megabytes, uploadTimes } from "../config.ts";
 import { admitRequest } from "../http/authorise.ts";
 import { toConnectError } from "../http/connect-error.ts";
+import { limitBody } from "../http/limit-body.ts";
 import { toProblem } from "../http/problem.ts";
 import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT } from "../http/query.ts";
 import { refuseCall } from "../http/refuse-call.ts";
@@ -79,6 +80,11 @@ export function createCompositingRouter(
 /** Connect and gRPC-Web over `fetch`. */
 export function compositingRoutes(options: CompositingOptions): Hono<{ Variables: EdgeVariables }> {
   const { access, logger } = options;
+  const bodyLimits = {
+    maxBytes: Number.POSITIVE_INFINITY,
+    ...uploadTimes(options),
+    advice: "",
+  };
   const app = new Hono<{ Variables: EdgeVariables }>();
   for (const handler of createCompositingRouter(options, { grpc: false }).handlers) {
     app.all(handler.requestPath, async (c) => {
@@ -94,7 +100,9 @@ export function compositingRoutes(options: CompositingOptions): Hono<{ Variables
         return new Response(body, init);
       }
       const contextValues = createContextValues().set(callIdentityKey, { ...known, caller });
-      const request = { ...universalServerRequestFromFetch(c.req.raw, {}), contextValues };
+      // The router bounds each message; how slowly it comes is for us to bound.
+      const body = limitBody(c.req.raw, bodyLimits);
+      const request = { ...universalServerRequestFromFetch(c.req.raw, {}), body, contextValues };
       return universalServerResponseToFetch(await handler(request));
     });
   }

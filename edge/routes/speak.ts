@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import type { Logger } from "../../avatar/logger.ts";
 import { traceFields } from "../../avatar/tracing/tracing.ts";
 import type { AvatarDirectory } from "../background/avatar-directory.ts";
-import { megabytes } from "../config.ts";
+import { megabytes, uploadTimes } from "../config.ts";
 import { limitBody } from "../http/limit-body.ts";
 import { multipartStream, type Part } from "../http/multipart.ts";
 import { problemJson, toProblem } from "../http/problem.ts";
@@ -22,6 +22,11 @@ export interface SpeakRouteOptions extends UtteranceOptions {
 /** `POST /v1/avatars/{id}/speak`: speech in, a part per frame out, as they are made. */
 export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: EdgeVariables }> {
   const { directory, limits, logger } = options;
+  const bodyLimits = {
+    maxBytes: megabytes(limits.max_body_mb),
+    ...uploadTimes(options),
+    advice: SHORTER,
+  };
   const app = new Hono<{ Variables: EdgeVariables }>();
 
   app.post("/:id/speak", async (c) => {
@@ -35,7 +40,7 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: EdgeVa
     const { frames, leave } = startUtterance(options, {
       caller,
       avatar,
-      audio: limitBody(c.req.raw, megabytes(limits.max_body_mb), SHORTER),
+      audio: limitBody(c.req.raw, bodyLimits),
       contentType: c.req.header("content-type") ?? "",
       contentLength: contentLength === undefined ? undefined : Number(contentLength),
       start,

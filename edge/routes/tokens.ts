@@ -6,7 +6,7 @@ import { limitBody } from "../http/limit-body.ts";
 import { RequestError } from "../http/request-error.ts";
 import { callerOf, type EdgeVariables } from "../http/variables.ts";
 
-const MAX_BODY_BYTES = 4096;
+const BODY_LIMITS = { maxBytes: 4096, idleMs: 10_000, totalMs: 10_000, advice: "" };
 const DEFAULT_LIFETIME_S = 600;
 const MIN_LIFETIME_S = 10;
 
@@ -58,7 +58,7 @@ export function tokenRoutes(
 /** An empty body asks for nothing in particular. @throws RequestError 400, 413 */
 async function readJson(request: Request): Promise<unknown> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of limitBody(request, MAX_BODY_BYTES, "")) chunks.push(chunk);
+  for await (const chunk of limitBody(request, BODY_LIMITS)) chunks.push(chunk);
   const text = await new Blob(chunks as Uint8Array<ArrayBuffer>[]).text();
   if (text.trim() === "") return {};
   try {

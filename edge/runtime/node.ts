@@ -3,7 +3,7 @@ import { getRequestListener } from "@hono/node-server";
 import type { Logger } from "../../avatar/logger.ts";
 import { listenOnOnePort } from "../../avatar/runtime/one-port-server.ts";
 import { createApp } from "../app.ts";
-import type { EdgeConfig } from "../config.ts";
+import { type EdgeConfig, uploadTimes } from "../config.ts";
 import { createCoreTransports } from "./core-transport.ts";
 import { createGrpcListener } from "./grpc-listener.ts";
 import { type RunningEdge, urlOf } from "./running-edge.ts";
@@ -12,6 +12,7 @@ import { createServerParts } from "./server-parts.ts";
 /** Requests under way get so long when the edge stops. */
 const DRAIN_LIMIT_MS = 5000;
 const POLL_MS = 20;
+const CUT_AFTER_MS = 60_000;
 
 /**
  * The edge on Node, over HTTP/1.1 and HTTP/2 on one port: the core over gRPC,
@@ -31,6 +32,8 @@ export async function startNodeEdge(
   const listener = createGrpcListener(app.compositing, web, parts.tracing);
   let underWay = 0;
   const { host, port } = config.server;
+  // Who is slower is told so; this cuts off whom nobody listens to any more.
+  const requestTimeoutMs = uploadTimes(config).totalMs + CUT_AFTER_MS;
   const server = await listenOnOnePort(
     (request, response) => {
       underWay++;
@@ -38,7 +41,7 @@ export async function startNodeEdge(
       closeAfterRefusal(request, response);
       listener(request, response);
     },
-    { host, port, tls: null, needsCertificate: false, logger },
+    { host, port, tls: null, needsCertificate: false, logger, requestTimeoutMs },
   );
   return {
     url: urlOf(host, server.port),

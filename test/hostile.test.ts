@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { silentLogger } from "../avatar/logger.ts";
+import { frameCount } from "../avatar/speech-timing.ts";
+import { main } from "../cli/main.ts";
+import { parseCoreConfig } from "../gpu-core/config.ts";
+import { type RunningCore, startCore } from "../gpu-core/main.ts";
+import { RUNTIMES, type TestEdge } from "./support/edges.ts";
+import { readParts } from "./support/system.ts";
+import { temporaryFolder, tone, wavFile, writeTinyAvatar } from "./support/tiny-avatar.ts";
+
+/** What comes over the wire and out of the bucket from people who mean no good. */
+
+const WAV = wavFile(tone(1600));
+const LIMIT_MS = 20_000;
+const IDLE_S = 0.5;
+
+let root: string;
+let core: RunningCore;
+const ends: (() => Promise<void>)[] = [];
+
+before(async () => {
+  const folder = () => temporaryFolder({ after: (end) => ends.push(end) });
+  const imported = await folder();
+  root = await folder();
+  const damages: Record<string, (home: string) => Promise<void>> = {
+    good: async () => {},
+    cut: async (home) => truncate(join(await version(home), "jpeg.pack"), 5000),
+    flipped: async (home) => flip(join(await version(home), "jpeg.pack"), -100),
+    index: async (home) => flip(join(await version(home), "jpeg.pack"), 30),
+    missing: async (home) => rm(join(await version(home), "jpeg.pack")),
+    garbage: async (home) => writeFile(join(home, "avatar.json"), "{"),
+    huge: async (home) => writeFile(join(home, "avatar.json"), " ".repeat(1024 * 1024)),
+    swapped: async (home) => flip(join(await version(home), "manifest.json"), 200),
+    outside: (home) => forge(home, (m) => ({ ...m, rectangles: [[900, 9, 9, 9]] })),
+    escape: (home) => forge(home, (m) => ({ ...m, model: { ...m.model, file: "../../x" } })),
+    endless: (home) => forge(home, (m) => ({ ...m, frameCount: 1e9 })),
+    vast: (home) => forge(home, (m) => ({ ...m, width: 1e6, height: 1e6 })),
+    prototype: (home) => forge(home, (m) => JSON.parse(`{"__proto__": ${JSON.stringify(m)}}`)),
+  };
+  for (const [id, damage] of Object.entries(damages)) {
+    await writeTinyAvatar(imported, id);
+    assert.equal(await main(["publish", id, "--to", root, "--root", imported, "--json"]), 0);
+    await damage(join(root, "avatars", id));
+  }
+  const config = { models_root: root, server: { port: 0 }, gpus: { cpu_threads_per_worker: 1 } };
+  core = await startCore(parseCoreConfig(config, "test"), silentLogger);
+});
+after(async () => {
+  await core?.stop();
+  for (const end of ends) await end();
+});
+
+type Json = Record<string, never> & { model: object };
+
+async function version(home: string): Promise<string> {
+  const pointer = JSON.parse(await readFile(join(home, "avatar.json"), "utf8"));
+  return join(home, pointer.version);
+}
+
+async function flip(file: string, at: number): Promise<void> {
+  const bytes = await readFile(file);
+  const position = at < 0 ? bytes.length + at : at;
+  bytes[position]! ^= 0x40;
+  await writeFile(file, bytes);
+}
+
+/** A manifest that somebody has made, with its right hash. */
+async function forge(home: string, edit: (manifest: Json) => object): Promise<void> {
+  const folder = await version(home);
+  const file = join(folder, "manifest.json");
+  const manifest = JSON.stringify(edit(JSON.parse(await readFile(file, "utf8"))));
+  await writeFile(file, manifest);
+  const hash = createHash("sha256").update(manifest).digest("hex").slice(0, 32);
+  await rename(folder, join(home, hash));
+  const pointer = JSON.parse(await readFile(join(home, "avatar.json"), "utf8"));
+  await writeFile(join(home, "avatar.json"), JSON.stringify({ ...pointer, version: hash }));
+  assert.ok((await readdir(home)).includes(hash));
+}
+
+for (const runtime of ["node", "deno", "workerd"] as const) {
+  describe(`an edge on ${runtime}`, { timeout: 120_000 }, () => {
+    let edge: TestEdge;
+    before(async () => {
+      const limits = { max_body_mb: 1, upload_idle_s: IDLE_S };
+      edge = await RUNTIMES[runtime]({ root, config: { core: { url: core.url }, limits } });
+    });
+    after(() => edge?.stop());
+
+    const get = (path: string, headers: Record<string, string> = {}) =>
+      fetch(edge.url + path, { headers, signal: AbortSignal.timeout(LIMIT_MS) });
+    const speak = (id: string, body: BodyInit = WAV) =>
+      fetch(`${edge.url}/v1/avatars/${id}/speak?format=jpeg`, {
+        method: "POST",
+        headers: { "content-type": "audio/wav" },
+        body,
+        duplex: "half",
+        signal: AbortSignal.timeout(LIMIT_MS),
+      } as RequestInit);
+    /** It is none the worse for it. */
+    const stillWorks = async () => {
+      const parts = await readParts(await speak("good"));
+      assert.equal(parts.length, frameCount(1600));
+      assert.equal(parts[0]?.headers.get("content-type"), "image/jpeg");
+    };
+
+    for (const [id, status, detail] of [
+      ["cut", 503, /./],
+      ["flipped", 503, /./],
+      ["index", 503, /./],
+      ["missing", 503, /is missing/],
+      ["garbage", 500, /not JSON/],
+      ["huge", 500, /more than 16384 bytes/],
+      ["swapped", 503, /not the one that was published/],
+      ["outside", 500, /rectangle/],
+      ["escape", 500, /model\.file/],
+      ["endless", 500, /frameCount/],
+      ["vast", 500, /width/],
+      ["prototype", 500, /./],
+    ] as const) {
+      test(`an avatar that is damaged or forged: ${id}`, async () => {
+        const last = await get(`/v1/avatars/${id}/frames/3.jpg`);
+        const problem = (await last.json()) as { status: number; detail: string };
+        assert.equal(last.status, status, problem.detail);
+        assert.match(problem.detail, detail);
+        const spoken = await speak(id);
+        const text = await spoken.text();
+        // Frames that are whole may come; one that is not never does.
+        assert.match(text, /"status":50[0-9]/);
+        await stillWorks();
+      });
+    }
+
+    test("a list leaves them out and goes on", async () => {
+      const { avatars } = (await (await get("/v1/avatars")).json()) as {
+        avatars: { id: string }[];
+      };
+      assert.deepEqual(
+        avatars.map(({ id }) => id),
+        ["cut", "flipped", "good", "index", "missing"],
+      );
+    });
+
+    test("an upload that falls silent ends with 408, before a frame and after", async () => {
+      for (const bytes of [20, 44 + 100, WAV.length - 2]) {
+        const cancelled = Promise.withResolvers<void>();
+        const silent = new ReadableStream<Uint8Array>({
+          start: (controller) => controller.enqueue(WAV.slice(0, bytes)),
+          cancel: () => cancelled.resolve(),
+        });
+        const started = performance.now();
+        const response = await speak("good", silent);
+        assert.match(await response.text(), /"status":408/);
+        const waitedS = (performance.now() - started) / 1000;
+        assert.ok(waitedS > IDLE_S / 2, `after ${waitedS} s`);
+      }
+      await stillWorks();
+    });
+
+    for (const [what, lines, body] of [
+      ["two lengths", ["content-length: 5", "content-length: 60"], "hello"],
+      ["a length and chunks", ["content-length: 5", "transfer-encoding: chunked"], "0\r\n\r\n"],
+      ["no number for a length", ["content-length: 5, 60"], "hello"],
+      ["a negative length", ["content-length: -5"], "hello"],
+      ["an unknown coding", ["transfer-encoding: smuggled"], "0\r\n\r\n"],
+      ["a chunk of no number", ["transfer-encoding: chunked"], "zz\r\nhello\r\n0\r\n\r\n"],
+      ["a space before the colon", ["content-length : 5"], "hello"],
+      ["a bare line feed", ["x: y\nx-smuggled: 1", "content-length: 5"], "hello"],
+    ] as const) {
+      test(`request smuggling: ${what}`, async () => {
+        const smuggled = "GET /v1/avatars/smuggled HTTP/1.1\r\nhost: edge\r\n\r\n";
+        const head = ["POST /v1/avatars/good/speak HTTP/1.1", "host: edge", ...lines].join("\r\n");
+        const answer = await talk(edge.url, `${head}\r\n\r\n${body}${smuggled}`);
+        const statuses = [...answer.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, code]) =>
+          Number(code),
+        );
+        assert.ok(statuses.length <= 2, answer);
+        // What is not understood is refused, and then nothing on the connection is believed; what
+        // is understood (RFC 9112, 6.3 lets chunks win over a length) is one request and the next.
+        assert.ok(statuses.length === 0 || statuses[0]! >= 400, answer);
+        await stillWorks();
+      });
+    }
+
+    test("headers that do not end, and too many of them", async () => {
+      const start = "GET /livez HTTP/1.1\r\nhost: edge\r\n";
+      const large = await talk(edge.url, `${start}x: ${"y".repeat(4 * 1024 * 1024)}\r\n\r\n`);
+      assert.doesNotMatch(large, /^HTTP\/1\.1 200/);
+      await stillWorks();
+      const many = "x: y\r\n".repeat(20_000);
+      assert.doesNotMatch(await talk(edge.url, `${start}${many}\r\n`), /^HTTP\/1\.1 200/);
+      await stillWorks();
+    });
+
+    test("URLs that mean to leave their folder, or to be something else", async () => {
+      for (const path of [
+        "/v1/avatars/..%2f..%2f..%2fetc%2fpasswd",
+        "/v1/avatars/good/frames/..%2f..%2fmanifest.json",
+        "/v1/avatars/good/frames/0.jpg%00.png",
+        "/v1/avatars/good%2fframes%2f0.jpg",
+        "/v1/avatars/%ff%fe",
+        "/v1/avatars/__proto__",
+        "/v1/avatars/constructor/frames/0.jpg",
+        `/v1/avatars/${"a".repeat(4000)}`,
+        "//evil.example/v1/avatars",
+      ]) {
+        const response = await get(path);
+        assert.ok(response.status >= 400 && response.status < 500, `${path}: ${response.status}`);
+        await response.body?.cancel();
+      }
+      await stillWorks();
+    });
+  });
+}
+
+/** Sends bytes as they are, and reads until the other side has said what it has to say. */
+function talk(url: string, text: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let answer = "";
+  const socket = connect({ host: hostname, port: Number(port) });
+  const end = () => {
+    clearTimeout(limit);
+    socket.destroy();
+    resolve(answer);
+  };
+  // An edge may keep the connection.
+  let quiet: NodeJS.Timeout | undefined;
+  const limit = setTimeout(end, 5000);
+  socket.on("data", (chunk) => {
+    answer += chunk.toString("latin1");
+    clearTimeout(quiet);
+    quiet = setTimeout(end, 500);
+  });
+  socket.on("close", end);
+  socket.on("error", end);
+  socket.write(text);
+  return promise;
+}
