@@ -310,6 +310,21 @@ describe("publish", { timeout: 110_000 }, () => {
     assert.ok(failed.length <= 1);
     for (const { err } of failed) assert.match(err, /is publishing ada already/);
   });
+
+  test("whom it belongs to: as said, as imported, or as it was", async () => {
+    const target = await folder();
+    const tenantAfter = async (...args: string[]) => {
+      const run = await publish(["--to", target, ...args]);
+      assert.equal(run.status, 0, run.err);
+      return (await readAvatar(createFolderStore(target), "ada")).tenant;
+    };
+    assert.equal(await tenantAfter(), null);
+    assert.equal(await tenantAfter("--tenant", "acme"), "acme");
+    assert.equal(await tenantAfter(), "acme", "nobody said that it is everybody's");
+    assert.equal(await tenantAfter("--tenant", "globex"), "globex");
+    assert.equal(await tenantAfter("--no-tenant"), null);
+    assert.match((await publish(["--to", target, "--tenant", "A!"])).err, /not a tenant's id/);
+  });
 });
 
 /** 17 MiB: three parts. Only its bytes matter here. */

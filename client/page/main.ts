@@ -1,5 +1,6 @@
 import { AvatarPlayer, EdgeApi, PlayerError, type SpeechAudio } from "../index.ts";
 import type { PlayerState } from "../player-events.ts";
+import { Credential } from "./credential.ts";
 import { element } from "./elements.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -22,8 +23,11 @@ const talkLabel = element("talk-label", HTMLElement);
 const fileInput = element("file", HTMLInputElement);
 const progress = element("progress", HTMLElement);
 const numbers = element("numbers", HTMLElement);
+const signIn = element("sign-in", HTMLFormElement);
+const tokenInput = element("token", HTMLInputElement);
 
-const api = new EdgeApi(location.origin);
+const credential = new Credential();
+let api = openApi();
 const recorder = new Recorder();
 // One for the page: browsers allow few of them.
 let audioContext: AudioContext | null = null;
@@ -35,6 +39,7 @@ function show(avatarId: string): void {
   const shown = new AvatarPlayer(canvas, {
     avatarId,
     baseUrl: location.origin,
+    ...(credential.value !== null && { token: credential.value }),
     audioContext: () => {
       audioContext ??= new AudioContext();
       return audioContext;
@@ -74,7 +79,18 @@ async function speak(audio: SpeechAudio): Promise<void> {
   }
 }
 
+function openApi(): EdgeApi {
+  return new EdgeApi(location.origin, credential.value ?? undefined);
+}
+
+/** Asks for a token, and starts again with it. */
+function askForToken(): void {
+  signIn.hidden = false;
+  tokenInput.focus();
+}
+
 function report(error: unknown): void {
+  if (error instanceof PlayerError && error.status === 401) askForToken();
   message.textContent =
     error instanceof PlayerError ? error.message : "Something went wrong on this page.";
   message.hidden = false;
@@ -161,6 +177,17 @@ function snippet(avatarId: string): string {
 }
 
 function listen(): void {
+  signIn.addEventListener("submit", (event) => {
+    event.preventDefault();
+    credential.value = tokenInput.value.trim();
+    tokenInput.value = "";
+    signIn.hidden = true;
+    message.hidden = true;
+    api = openApi();
+    void start();
+  });
+  const select = element("avatars", HTMLSelectElement);
+  select.addEventListener("change", () => show(select.value));
   element("sample", HTMLButtonElement).addEventListener("click", () => void playSample());
   stopButton.addEventListener("click", () => player?.stop());
   element("choose", HTMLButtonElement).addEventListener("click", () => fileInput.click());
@@ -212,22 +239,28 @@ function listen(): void {
   });
 }
 
-async function start(): Promise<void> {
-  listen();
+async function showAvatars(): Promise<void> {
   const avatars = await api.listAvatars();
   const [first] = avatars;
   if (!first) throw new PlayerError("refused", "This server has no avatars yet: import one.");
   const wanted = new URLSearchParams(location.search).get("avatar");
   const select = element("avatars", HTMLSelectElement);
-  select.append(...avatars.map(({ id, title }) => new Option(title, id)));
+  select.replaceChildren(...avatars.map(({ id, title }) => new Option(title, id)));
   select.value = avatars.some(({ id }) => id === wanted) ? (wanted ?? first.id) : first.id;
-  select.addEventListener("change", () => show(select.value));
   element("choice", HTMLElement).hidden = avatars.length < 2;
   show(select.value);
 }
 
-start().catch((error: unknown) => {
-  stage.dataset.state = "error";
-  stateText.textContent = "Out of order";
-  report(error);
-});
+async function start(): Promise<void> {
+  try {
+    await showAvatars();
+  } catch (error) {
+    const isLocked = error instanceof PlayerError && error.status === 401;
+    stage.dataset.state = isLocked ? "locked" : "error";
+    stateText.textContent = isLocked ? "Locked" : "Out of order";
+    report(error);
+  }
+}
+
+listen();
+void start();
