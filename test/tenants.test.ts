@@ -396,6 +396,21 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
   });
 }
 
+test("the binding of Workers counts beside the edge", { timeout: 60_000 }, async (t) => {
+  const access = { tenants: [{ id: "acme", keys: [hashOfKey(KEYS.acme)] }] };
+  const config = { core: { url: core.url }, access };
+  const edge = await RUNTIMES.workerd({ root, config, callsPerMinute: 3 });
+  t.after(() => edge.stop());
+  const statuses: number[] = [];
+  for (let n = 0; n < 5; n++) {
+    const headers = { authorization: `Bearer ${KEYS.acme}` };
+    const response = await fetch(`${edge.url}/v1/avatars/ada`, { headers });
+    statuses.push(response.status);
+    await response.body?.cancel();
+  }
+  assert.deepEqual(statuses, [200, 200, 200, 429, 429]);
+});
+
 function bearer(secret: string | null): Interceptor {
   return (next) => (request) => {
     if (secret !== null) request.header.set("authorization", `Bearer ${secret}`);

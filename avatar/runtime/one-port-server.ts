@@ -13,6 +13,7 @@ import {
 } from "node:tls";
 import { systemClock } from "../clock.ts";
 import type { Logger } from "../logger.ts";
+import { SettingsError } from "../settings.ts";
 import { KEEP_ALIVE, type KeepAliveOptions, keepAlive } from "./keep-alive.ts";
 import type { TlsMaterial } from "./tls-files.ts";
 
@@ -132,7 +133,7 @@ export async function listenOnOnePort(
   const server: Server | TlsServer = secure ?? createServer(tcp, onSocket);
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (error) => reject(explainListening(error, host, port)));
     server.listen(port, host, resolve);
   });
   const address = server.address() as AddressInfo;
@@ -157,6 +158,19 @@ export async function listenOnOnePort(
       clearTimeout(cut);
     },
   };
+}
+
+/** What an operator can do about it. */
+function explainListening(error: Error, host: string, port: number): Error {
+  const known: Record<string, string> = {
+    EADDRINUSE: "another program listens there: stop it, or set server.port",
+    EACCES: "this user may not: use a port from 1024 on, or give it the right",
+    EADDRNOTAVAIL: "this machine has no such address: set server.host",
+    ENOTFOUND: "there is no such name: set server.host",
+  };
+  const advice = known[(error as NodeJS.ErrnoException).code ?? ""];
+  if (!advice) return error;
+  return new SettingsError(`cannot listen on ${host}, port ${port}: ${advice}`, { cause: error });
 }
 
 function tlsOptions(tls: TlsMaterial, needsCertificate: boolean): TlsOptions {

@@ -14,6 +14,8 @@ export interface AccessOptions {
   readonly settings: AccessSettings;
   /** Whether whoever reaches the edge may use it. */
   readonly isOpen: boolean;
+  /** Whether it is open for its address alone, which nobody else reaches but through a proxy. */
+  readonly isForThisMachine: boolean;
   readonly tokenKeys: readonly TokenKey[];
   readonly limiter: RateLimiter;
   readonly logger: Logger;
@@ -29,6 +31,8 @@ export interface Credentials {
   readonly origin: string | null;
   /** Whether that page is one of this edge's own. */
   readonly isSameOrigin: boolean;
+  /** Whether a proxy says that it asks for somebody else. */
+  readonly isForwarded: boolean;
 }
 
 /** Who may use the edge, and how much. */
@@ -36,6 +40,7 @@ export class Access {
   readonly isOpen: boolean;
   /** Longest life of a session token, in seconds. */
   readonly maxLifetimeS: number;
+  readonly #isForThisMachine: boolean;
   readonly #limiter: RateLimiter;
   readonly #logger: Logger;
   readonly #tokens: SessionTokens;
@@ -45,9 +50,11 @@ export class Access {
   /** By the hash of the key. */
   readonly #holders = new Map<string, Caller>();
 
-  constructor({ settings, isOpen, tokenKeys, limiter, logger, date }: AccessOptions) {
+  constructor(options: AccessOptions) {
+    const { settings, isOpen, tokenKeys, limiter, logger, date } = options;
     const { audience, max_lifetime_s } = settings.tokens;
     this.isOpen = isOpen;
+    this.#isForThisMachine = options.isForThisMachine;
     this.maxLifetimeS = max_lifetime_s;
     this.#limiter = limiter;
     this.#logger = logger.with({ audit: true });
@@ -80,9 +87,9 @@ export class Access {
 
   /** @throws RequestError 401 or 403, which is in the log by then */
   async admit(credentials: Credentials, requestId: string): Promise<Caller> {
-    if (this.isOpen) return ANYONE;
     let caller: Caller | null = null;
     try {
+      if (this.isOpen) return this.#admitAnyone(credentials);
       caller = await this.#identify(credentials.authorization);
       checkOrigin(caller, credentials);
       return caller;
@@ -135,6 +142,14 @@ export class Access {
       ...(avatarId !== null && { avatar: avatarId }),
     });
     return issued;
+  }
+
+  #admitAnyone({ isForwarded }: Credentials): Caller {
+    if (!isForwarded || !this.#isForThisMachine) return ANYONE;
+    throw new RequestError(
+      403,
+      "this edge lets everybody in because only its own machine reaches it, and now a proxy asks for others: its operator has to name tenants, or set access.open: true",
+    );
   }
 
   async #identify(authorization: string | null): Promise<Caller> {

@@ -68,7 +68,7 @@ test("a key is found by its hash, and by nothing else", async () => {
   const options = { isReachable: true, tokenKeys: [], limiter, logger: silentLogger };
   const access = openAccess(config, options);
   const admit = (authorization: string | null) =>
-    access.admit({ authorization, origin: null, isSameOrigin: true }, "1");
+    access.admit({ authorization, origin: null, isSameOrigin: true, isForwarded: false }, "1");
   assert.equal((await admit(`Bearer ${key}`)).tenant?.id, "a");
   assert.equal((await admit(`bearer  ${key} `)).tenant?.id, "a");
   for (const wrong of [
@@ -85,4 +85,15 @@ test("a key is found by its hash, and by nothing else", async () => {
   ]) {
     await assert.rejects(admit(wrong), { name: "RequestError", status: 401 }, String(wrong));
   }
+});
+
+test("what is open for its address alone is not open through a proxy", async () => {
+  const credentials = {
+    authorization: null,
+    origin: null,
+    isSameOrigin: true,
+    isForwarded: true,
+  };
+  await assert.rejects(open({}, false).admit(credentials, "1"), /now a proxy asks for others/);
+  assert.equal((await open({ open: true }, false).admit(credentials, "1")).kind, "anyone");
 });

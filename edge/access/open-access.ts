@@ -36,5 +36,6 @@ export function openAccess({ access: settings }: EdgeConfig, options: OpenAccess
     if (isReachable) logger.warn(`${message} (access.open)`);
     else logger.info(`${message}: it is a loopback address, and access.tenants names nobody`);
   }
-  return new Access({ ...options, settings, isOpen, date });
+  const isForThisMachine = isOpen && settings.open !== true;
+  return new Access({ ...options, settings, isOpen, isForThisMachine, date });
 }

@@ -7,6 +7,8 @@ import type { EdgeVariables } from "./variables.ts";
 
 /** Names under which people put keys into URLs, from where they get into logs and histories. */
 const SECRET_PARAMETERS = ["access_token", "api_key", "apikey", "authorization", "key", "token"];
+/** RFC 7239, and what proxies send that are older than it. */
+export const FORWARDED = ["forwarded", "x-forwarded-for"];
 const IDLE_FRAME = /^\/v1\/avatars\/[^/]+\/frames\/|\/GetIdleFrame$/;
 
 type EdgeContext = Context<{ Variables: EdgeVariables }>;
@@ -65,6 +67,7 @@ function credentialsOf(c: EdgeContext): Credentials {
   return {
     authorization: c.req.header("authorization") ?? null,
     origin,
+    isForwarded: FORWARDED.some((name) => c.req.header(name) !== undefined),
     isSameOrigin: isSameOrigin(origin, c.req.header("sec-fetch-site"), c.req.url),
   };
 }

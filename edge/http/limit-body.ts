@@ -18,22 +18,22 @@ export interface BodyLimits {
 export function limitBody(request: Request, limits: BodyLimits): AsyncGenerator<Uint8Array> {
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (announced > limits.maxBytes) throw tooLarge(limits);
-  return readWithin(request.body, limits);
+  return limitChunks(chunksOf(request.body), limits);
 }
 
-async function* readWithin(
-  body: ReadableStream<Uint8Array> | null,
+/** The same for what is no request body any more. @throws RequestError 413, 408 */
+export async function* limitChunks(
+  source: AsyncIterable<Uint8Array>,
   limits: BodyLimits,
 ): AsyncGenerator<Uint8Array> {
-  if (!body) return;
   const { maxBytes, idleMs, totalMs } = limits;
-  let total = 0;
-  const reader = body.getReader();
+  const chunks = source[Symbol.asyncIterator]();
   const latest = performance.now() + totalMs;
+  let total = 0;
   try {
     for (;;) {
       const leftMs = latest - performance.now();
-      const { done, value } = await within(reader.read(), Math.min(idleMs, leftMs));
+      const { done, value } = await within(chunks.next(), Math.min(idleMs, leftMs));
       if (done) return;
       total += value.length;
       if (total > maxBytes) throw tooLarge(limits);
@@ -41,8 +41,27 @@ async function* readWithin(
     }
   } finally {
     // The sender learns from the answer; whether cancelling works changes nothing.
-    reader.cancel().catch(() => {});
+    chunks.return?.().catch(() => {});
   }
+}
+
+/** Ends when it is told to, also in the middle of a read, which a generator would not. */
+function chunksOf(body: ReadableStream<Uint8Array> | null): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const reader = body?.getReader();
+      return {
+        async next() {
+          const { done, value } = (await reader?.read()) ?? { done: true };
+          return done ? { done: true, value: undefined } : { done: false, value };
+        },
+        async return() {
+          await reader?.cancel();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
 }
 
 async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {

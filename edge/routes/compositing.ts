@@ -29,7 +29,7 @@ import { joinBytes } from "../compositor/join-bytes.ts";
 import { megabytes, uploadTimes } from "../config.ts";
 import { admitRequest } from "../http/authorise.ts";
 import { toConnectError } from "../http/connect-error.ts";
-import { limitBody } from "../http/limit-body.ts";
+import { limitChunks } from "../http/limit-body.ts";
 import { toProblem } from "../http/problem.ts";
 import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT } from "../http/query.ts";
 import { refuseCall } from "../http/refuse-call.ts";
@@ -101,8 +101,9 @@ export function compositingRoutes(options: CompositingOptions): Hono<{ Variables
       }
       const contextValues = createContextValues().set(callIdentityKey, { ...known, caller });
       // The router bounds each message; how slowly it comes is for us to bound.
-      const body = limitBody(c.req.raw, bodyLimits);
-      const request = { ...universalServerRequestFromFetch(c.req.raw, {}), body, contextValues };
+      const call = universalServerRequestFromFetch(c.req.raw, {});
+      const body = limitChunks(call.body as AsyncIterable<Uint8Array>, bodyLimits);
+      const request = { ...call, body, contextValues };
       return universalServerResponseToFetch(await handler(request));
     });
   }

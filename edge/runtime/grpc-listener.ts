@@ -8,7 +8,7 @@ import {
 } from "@connectrpc/connect-node";
 import { noTracing, type Tracing } from "../../avatar/tracing/tracing.ts";
 import type { Caller } from "../access/caller.ts";
-import { isCounted, refuseSecretsIn } from "../http/authorise.ts";
+import { FORWARDED, isCounted, refuseSecretsIn } from "../http/authorise.ts";
 import { toConnectError } from "../http/connect-error.ts";
 import { toProblem } from "../http/problem.ts";
 import { refuseCall } from "../http/refuse-call.ts";
@@ -40,11 +40,13 @@ export function createGrpcListener(
   async function admit({ url, header }: UniversalServerRequest, requestId: string) {
     refuseSecretsIn(url);
     // No browser speaks gRPC: whatever origin there is was made up.
-    const authorization = header.get("authorization");
-    const caller = await access.admit(
-      { authorization, origin: null, isSameOrigin: true },
-      requestId,
-    );
+    const credentials = {
+      authorization: header.get("authorization"),
+      origin: null,
+      isSameOrigin: true,
+      isForwarded: FORWARDED.some((name) => header.has(name)),
+    };
+    const caller = await access.admit(credentials, requestId);
     if (isCounted(new URL(url).pathname)) await access.count(caller, requestId);
     return caller;
   }

@@ -18,7 +18,7 @@ const CUT_AFTER_MS = 60_000;
  * The edge on Node, over HTTP/1.1 and HTTP/2 on one port: the core over gRPC,
  * and gRPC for callers beside Connect and gRPC-Web.
  * @param assetsRoot folder of the built page; null serves none
- * @throws SettingsError when a file or variable that `config` needs cannot be used
+ * @throws SettingsError when a file, variable or port that `config` needs cannot be used
  */
 export async function startNodeEdge(
   config: EdgeConfig,

@@ -26,6 +26,8 @@ export interface EdgeSettings {
   readonly config: Readonly<Record<string, unknown>>;
   /** Variables and secrets. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** In workerd: the platform's count of calls, per tenant and minute. */
+  readonly callsPerMinute?: number;
 }
 
 export const RUNTIMES = { node: startNode, deno: startDeno, workerd: startWorkerd } as const;
@@ -96,7 +98,8 @@ function denoPath(): string {
   return (load("deno/install_api.cjs") as { runInstall(): string }).runInstall();
 }
 
-async function startWorkerd({ root, config, environment = {} }: EdgeSettings): Promise<TestEdge> {
+async function startWorkerd(settings: EdgeSettings): Promise<TestEdge> {
+  const { root, config, environment = {}, callsPerMinute } = settings;
   process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
   process.env.WRANGLER_SEND_METRICS = "false";
   const folder = await mkdtemp(join(tmpdir(), "mouthpiece-workerd-"));
@@ -110,6 +113,15 @@ async function startWorkerd({ root, config, environment = {} }: EdgeSettings): P
           main: join(HOME, "edge", "runtime", "worker.ts"),
           ...COMPATIBILITY,
           vars: { EDGE: { access: { open: true }, ...config }, ...environment } as never,
+          ...(callsPerMinute !== undefined && {
+            ratelimits: [
+              {
+                name: "RATE_LIMIT",
+                namespace_id: "1",
+                simple: { limit: callsPerMinute, period: 60 },
+              },
+            ],
+          }),
           r2_buckets: [
             {
               binding: "AVATARS",
