@@ -1,8 +1,10 @@
 import * as z from "zod";
 import { parseSettings, SettingsError } from "../avatar/settings.ts";
+import { coreDiscoverySchema, MAX_CORES } from "./core/discovery-settings.ts";
 import type { CoreAddress } from "./core/fleet/core-node.ts";
 
 const MEGABYTE = 1024 * 1024;
+const LOCAL_CORE = "http://127.0.0.1:50051";
 
 const coreUrl = z.url({ protocol: /^https?$/ });
 
@@ -16,8 +18,8 @@ const configSchema = z.strictObject({
     .prefault({}),
   core: z
     .strictObject({
-      /** The core, where there is one. */
-      url: coreUrl.default("http://127.0.0.1:50051"),
+      /** The core, where there is one. Default: one on this machine. */
+      url: coreUrl.optional(),
       /** The cores, where there are several; `url` is not used then. */
       cores: z
         .array(
@@ -28,8 +30,10 @@ const configSchema = z.strictObject({
           }),
         )
         .min(1)
-        .max(256)
+        .max(MAX_CORES)
         .optional(),
+      /** The cores that a DNS name has, instead of `url` and `cores`. Not in Workers. */
+      discover: coreDiscoverySchema.optional(),
       /** Where this edge is. Cores of other regions serve while none of its own does. */
       region: z.string().max(64).default(""),
       /** Asking a second core when the first is slow to begin. */
@@ -112,6 +116,7 @@ export type EdgeConfig = z.infer<typeof configSchema>;
 /** Fills in defaults and checks values. @param source Named in errors. @throws SettingsError */
 export function parseEdgeConfig(value: unknown, source: string): EdgeConfig {
   const config = parseSettings(configSchema, value, source);
+  checkDiscovery(config, source);
   const cores = coresOf(config);
   const plain = cores.find(({ url }) => new URL(url).protocol !== "https:");
   if (config.core.tls && plain) {
@@ -125,9 +130,27 @@ export function parseEdgeConfig(value: unknown, source: string): EdgeConfig {
   return config;
 }
 
-/** The cores that the configuration names, one at least. */
+/** What would be ignored beside `core.discover`, or break every call, is refused. */
+function checkDiscovery({ core }: EdgeConfig, source: string): void {
+  const { discover, url, cores, tls } = core;
+  if (!discover) return;
+  if (url !== undefined || cores) {
+    const other = cores ? "core.cores" : "core.url";
+    throw new SettingsError(
+      `${source}: core.discover: ${other} names cores, too: leave out one of them`,
+    );
+  }
+  if (tls && discover.scheme !== "https") {
+    throw new SettingsError(
+      `${source}: core.tls: core.discover.scheme is http: use https, or leave out core.tls`,
+    );
+  }
+}
+
+/** The cores that the configuration names: none where they are yet to be discovered. */
 export function coresOf({ core }: EdgeConfig): readonly CoreAddress[] {
-  return core.cores ?? [{ url: core.url, region: core.region }];
+  if (core.discover) return [];
+  return core.cores ?? [{ url: core.url ?? LOCAL_CORE, region: core.region }];
 }
 
 export function megabytes(count: number): number {

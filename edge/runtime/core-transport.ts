@@ -1,6 +1,7 @@
 import type { ClientHttp2Session } from "node:http2";
 import type { Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import type { CoreDiscovery } from "../core/discovery-settings.ts";
 import { sendToken } from "../core/send-token.ts";
 import { type AccessNames, type CoreAccessFiles, readCoreAccess } from "./core-access.ts";
 
@@ -25,13 +26,17 @@ const CONNECTION_WINDOW_BYTES = 64 * 1024 * 1024;
  * @throws SettingsError
  */
 export async function createCoreTransports(
-  files: CoreAccessFiles,
+  files: CoreAccessFiles & { readonly discover?: CoreDiscovery | undefined },
   names?: AccessNames,
 ): Promise<(url: string) => CoreTransport> {
   const { token, tls } = await readCoreAccess(files, names);
+  const { discover } = files;
+  // Addresses come and go: no certificate names them.
+  const named = discover && { servername: discover.server_name ?? discover.dns };
   return (url) => {
     const settings = { initialWindowSize: STREAM_WINDOW_BYTES };
-    const sessionManager = new Http2SessionManager(url, undefined, { ...tls, settings });
+    const options = { ...tls, ...named, settings };
+    const sessionManager = new Http2SessionManager(url, undefined, options);
     widen(sessionManager);
     const transport = createGrpcTransport({
       baseUrl: url,

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { systemClock } from "../../avatar/clock.ts";
 import type { Logger } from "../../avatar/logger.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { openBucket } from "../../avatar/s3/s3-environment.ts";
@@ -8,6 +9,7 @@ import type { EdgeConfig } from "../config.ts";
 import type { CoreFleet } from "../core/fleet/core-fleet.ts";
 import { type OpenTransport, openFleet } from "../core/fleet/open-fleet.ts";
 import type { EdgeParts } from "../parts.ts";
+import { CoreFollower } from "./core-discovery.ts";
 import { createFolderAssets } from "./folder-assets.ts";
 import { createPreparerPool } from "./preparer-pool.ts";
 
@@ -39,6 +41,10 @@ export function createServerParts(
   const store = bucket?.store ?? createFolderStore(avatars_root);
   const tracing = createTracing(config.tracing, logger);
   const core = openFleet(config, openCore, { logger, tracing });
+  const { discover, region } = config.core;
+  const setCores = core.setCores.bind(core);
+  const follower =
+    discover && new CoreFollower({ discover, region, clock: systemClock, logger, setCores });
   const preparer = createPreparerPool(availableParallelism());
   return {
     config,
@@ -50,6 +56,7 @@ export function createServerParts(
     tracing,
     now: () => performance.now(),
     async stop() {
+      follower?.stop();
       core.close();
       await preparer.stop();
       await tracing.stop(FLUSH_LIMIT_MS);

@@ -101,7 +101,12 @@ function withSmallCaches(given: unknown): unknown {
   return { ...given, cache: isSection ? { ...SMALL_CACHES, ...cache } : cache };
 }
 
-function checkCoreFiles({ core: { token_file, tls } }: EdgeConfig): void {
+function checkCoreFiles({ core: { token_file, tls, discover } }: EdgeConfig): void {
+  if (discover) {
+    throw new SettingsError(
+      `${SOURCE}: core.discover follows a DNS name, which a Worker cannot: use core.url or core.cores`,
+    );
+  }
   if (token_file === undefined && !tls) return;
   throw new SettingsError(
     `${SOURCE}: core.token_file and core.tls are files, which a Worker has not: use the secret MOUTHPIECE_CORE_TOKEN, and the binding CORE for client certificates`,
