@@ -37,7 +37,7 @@ export async function createCoreTransports(
     const settings = { initialWindowSize: STREAM_WINDOW_BYTES };
     const options = { ...tls, ...named, settings };
     const sessionManager = new Http2SessionManager(url, undefined, options);
-    widen(sessionManager);
+    tend(sessionManager);
     const transport = createGrpcTransport({
       baseUrl: url,
       acceptCompression: [],
@@ -48,17 +48,20 @@ export async function createCoreTransports(
   };
 }
 
-/** Opens the window of each connection, which no option does. */
-function widen(sessionManager: Http2SessionManager): void {
-  const wide = new WeakSet<ClientHttp2Session>();
+/** Opens the window of each connection, which no option does, and hears its errors to the end. */
+function tend(sessionManager: Http2SessionManager): void {
+  const tended = new WeakSet<ClientHttp2Session>();
   const request = sessionManager.request.bind(sessionManager);
   sessionManager.request = async (...call) => {
     const stream = await request(...call);
     // A stream that has ended meanwhile has none.
     const session = stream.session as ClientHttp2Session | undefined;
-    if (session && !session.destroyed && !wide.has(session)) {
-      wide.add(session);
+    if (session && !session.destroyed && !tended.has(session)) {
+      tended.add(session);
       session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+      // The manager tells its callers of them, but stops listening when it is closed: what
+      // the core's GOAWAY does in the same moment would then be nobody's, and end the process.
+      session.on("error", () => {});
     }
     return stream;
   };
