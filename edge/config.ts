@@ -1,9 +1,11 @@
 import * as z from "zod";
 import { parseSettings, SettingsError } from "../avatar/settings.ts";
 import { accessSchema, contradictionIn } from "./access/access-settings.ts";
+import { coreDiscoverySchema, MAX_CORES } from "./core/discovery-settings.ts";
 import type { CoreAddress } from "./core/fleet/core-node.ts";
 
 const MEGABYTE = 1024 * 1024;
+const LOCAL_CORE = "http://127.0.0.1:50051";
 
 const coreUrl = z.url({ protocol: /^https?$/ });
 
@@ -17,8 +19,8 @@ const configSchema = z.strictObject({
     .prefault({}),
   core: z
     .strictObject({
-      /** The core, where there is one. */
-      url: coreUrl.default("http://127.0.0.1:50051"),
+      /** The core, where there is one. Default: one on this machine. */
+      url: coreUrl.optional(),
       /** The cores, where there are several; `url` is not used then. */
       cores: z
         .array(
@@ -29,8 +31,10 @@ const configSchema = z.strictObject({
           }),
         )
         .min(1)
-        .max(256)
+        .max(MAX_CORES)
         .optional(),
+      /** The cores that a DNS name has, instead of `url` and `cores`. Not in Workers. */
+      discover: coreDiscoverySchema.optional(),
       /** Where this edge is. Cores of other regions serve while none of its own does. */
       region: z.string().max(64).default(""),
       /** Asking a second core when the first is slow to begin. */
@@ -119,6 +123,7 @@ export function parseEdgeConfig(value: unknown, source: string): EdgeConfig {
   const config = parseSettings(configSchema, value, source);
   const contradiction = contradictionIn(config.access);
   if (contradiction !== null) throw new SettingsError(`${source}: ${contradiction}`);
+  checkDiscovery(config, source);
   const cores = coresOf(config);
   const plain = cores.find(({ url }) => new URL(url).protocol !== "https:");
   if (config.core.tls && plain) {
@@ -132,9 +137,27 @@ export function parseEdgeConfig(value: unknown, source: string): EdgeConfig {
   return config;
 }
 
-/** The cores that the configuration names, one at least. */
+/** What would be ignored beside `core.discover`, or break every call, is refused. */
+function checkDiscovery({ core }: EdgeConfig, source: string): void {
+  const { discover, url, cores, tls } = core;
+  if (!discover) return;
+  if (url !== undefined || cores) {
+    const other = cores ? "core.cores" : "core.url";
+    throw new SettingsError(
+      `${source}: core.discover: ${other} names cores, too: leave out one of them`,
+    );
+  }
+  if (tls && discover.scheme !== "https") {
+    throw new SettingsError(
+      `${source}: core.tls: core.discover.scheme is http: use https, or leave out core.tls`,
+    );
+  }
+}
+
+/** The cores that the configuration names: none where they are yet to be discovered. */
 export function coresOf({ core }: EdgeConfig): readonly CoreAddress[] {
-  return core.cores ?? [{ url: core.url, region: core.region }];
+  if (core.discover) return [];
+  return core.cores ?? [{ url: core.url ?? LOCAL_CORE, region: core.region }];
 }
 
 /** How long an upload may be silent, and take, in milliseconds. */

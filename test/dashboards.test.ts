@@ -2,53 +2,11 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { CoreMetrics } from "../gpu-core/observe/core-metrics.ts";
+import { exportedSeries } from "./support/exported-series.ts";
 
 const DEPLOY = new URL("../deploy/", import.meta.url);
 /** What Prometheus itself adds. */
 const TARGET_LABELS = ["job", "instance"];
-
-/** Series that a core exports, with the labels of each. */
-async function exportedSeries(): Promise<Map<string, Set<string>>> {
-  const metrics = new CoreMetrics(
-    async () => ({
-      isReady: true,
-      maxModels: 1,
-      replicas: 0,
-      hostMemoryBytes: 0,
-      hostMemoryBudgetBytes: 0,
-      waitingRequests: 0,
-      runningRequests: 0,
-      devices: [
-        {
-          index: 0,
-          state: "ready",
-          models: 0,
-          memoryBytes: 0,
-          memoryBudgetBytes: 0,
-          residentBytes: 0,
-          restarts: 0,
-        },
-      ],
-      spans: { exported: 0, failed: 0, dropped: 0 },
-    }),
-    { process: true },
-  );
-  // A series is there once something has happened.
-  metrics.requestEnded({ method: "InferSpeech", code: "ok", durationMs: 1 });
-  const times = { melMs: 1, encoderMs: 1, prepareMs: 1, unetMs: 1, fitMs: 1 };
-  const batch = { device: 0, worker: 0, frames: 1, queueMs: 1, times };
-  metrics.batchEnded({ ...batch, priority: "live" });
-  metrics.modelLoaded({ device: 0, ms: 1, ok: true });
-  const series = new Map<string, Set<string>>();
-  for (const line of (await metrics.text()).split("\n")) {
-    const match = /^([a-z0-9_]+)(?:\{(.*)\})? \S+$/.exec(line);
-    if (!match) continue;
-    const labels = [...(match[2] ?? "").matchAll(/([a-z_]+)="/g)].map(([, label]) => label!);
-    series.set(match[1]!, (series.get(match[1]!) ?? new Set()).union(new Set(labels)));
-  }
-  return series;
-}
 
 interface Use {
   readonly series: string;

@@ -35,6 +35,11 @@ export async function startDenoEdge(
   assetsRoot: string | null,
   logger: Logger,
 ): Promise<RunningEdge> {
+  if (config.core.discover?.scheme === "https") {
+    throw new SettingsError(
+      "core.discover.scheme: on Deno only http: its fetch cannot be told the name in the certificate of a core that is reached by its address",
+    );
+  }
   const { token, tls } = await readCoreAccess(config.core);
   const text = (pem: Buffer | undefined) => pem?.toString("utf8");
   const [ca, cert, key] = [text(tls.ca), text(tls.cert), text(tls.key)];

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { systemClock } from "../../avatar/clock.ts";
 import type { Logger } from "../../avatar/logger.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { isLoopback } from "../../avatar/runtime/loopback.ts";
@@ -11,6 +12,7 @@ import type { EdgeConfig } from "../config.ts";
 import type { CoreFleet } from "../core/fleet/core-fleet.ts";
 import { type OpenTransport, openFleet } from "../core/fleet/open-fleet.ts";
 import type { EdgeParts } from "../parts.ts";
+import { CoreFollower } from "./core-discovery.ts";
 import { createFolderAssets } from "./folder-assets.ts";
 import { createPreparerPool } from "./preparer-pool.ts";
 import { readTokenKeys } from "./token-keys-file.ts";
@@ -50,6 +52,10 @@ export async function createServerParts(
   const store = bucket?.store ?? createFolderStore(avatars_root);
   const tracing = createTracing(config.tracing, logger);
   const core = openFleet(config, openCore, { logger, tracing });
+  const { discover, region } = config.core;
+  const setCores = core.setCores.bind(core);
+  const follower =
+    discover && new CoreFollower({ discover, region, clock: systemClock, logger, setCores });
   const preparer = createPreparerPool(availableParallelism());
   return {
     config,
@@ -62,6 +68,7 @@ export async function createServerParts(
     tracing,
     now,
     async stop() {
+      follower?.stop();
       core.close();
       await preparer.stop();
       await tracing.stop(FLUSH_LIMIT_MS);

@@ -131,7 +131,12 @@ function limiterOf(binding: RateLimit): RateLimiter {
   };
 }
 
-function checkFiles({ core: { token_file, tls }, access }: EdgeConfig): void {
+function checkFiles({ core: { token_file, tls, discover }, access }: EdgeConfig): void {
+  if (discover) {
+    throw new SettingsError(
+      `${SOURCE}: core.discover follows a DNS name, which a Worker cannot: use core.url or core.cores`,
+    );
+  }
   if (access.tokens.keys_file !== undefined) {
     throw new SettingsError(
       `${SOURCE}: access.tokens.keys_file is a file, which a Worker has not: use the secret MOUTHPIECE_TOKEN_KEYS`,

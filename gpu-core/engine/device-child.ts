@@ -23,6 +23,8 @@ const GIGABYTE = 1024 ** 3;
  * grows. Held down, it stays flat, and a third smaller. Other allocators ignore it.
  */
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(1024 ** 2) };
+/** onnxruntime reports its use to its makers, and writes what it could not send to the home folder. */
+const NO_REPORTS = { ORT_DISABLE_TELEMETRY: "1" };
 
 export type OnRegion = (item: number, pixels: Uint8Array<ArrayBuffer>) => void;
 
@@ -97,7 +99,7 @@ export class DeviceChild {
     ];
     const child = spawn(process.execPath, args, {
       stdio: ["ignore", "inherit", "inherit", "pipe"],
-      env: { ...ALLOCATOR, ...process.env },
+      env: { ...ALLOCATOR, ...NO_REPORTS, ...process.env },
     });
     this.#child = child;
     // stdio says that the fourth is a pipe, which is a duplex socket.

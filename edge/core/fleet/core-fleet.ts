@@ -288,5 +288,5 @@ async function firstToSucceed(first: Attempt, second: Attempt): Promise<Attempt>
 }
 
 function noCore(): CoreCallError {
-  return new CoreCallError("unavailable", "no core is configured: set core.url or core.cores");
+  return new CoreCallError("unavailable", "there is no core: core.discover has found none yet");
 }
