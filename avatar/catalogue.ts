@@ -25,6 +25,27 @@ export async function listAvatarIds(store: ObjectStore, signal?: AbortSignal): P
   return names.filter(isAvatarId);
 }
 
+/** Read once more, past the caches on the way, when it is not the one that was published. */
+async function readManifest(
+  store: ObjectStore,
+  key: string,
+  version: string,
+  options: ReadOptions,
+): Promise<Manifest> {
+  for (const again of [{}, { isRefresh: true }]) {
+    const json = await readSmall(store, key, MAX_MANIFEST_BYTES, { ...options, ...again });
+    if (json === null) {
+      throw new AvatarError("invalid_avatar", `${key} is missing: publish the avatar again`);
+    }
+    const isRight = bytesToHex(sha256(json)).slice(0, version.length) === version;
+    if (isRight) return parseManifest(new TextDecoder().decode(json), key);
+  }
+  throw new AvatarError(
+    "damaged",
+    `${key} is not the one that was published: publish the avatar again if that stays so`,
+  );
+}
+
 /** Nobody's memory is to be filled by what somebody has put in the place of a small object. */
 async function readSmall(
   store: ObjectStore,
@@ -63,18 +84,7 @@ export async function readAvatar(
   }
   const pointer = parsePointer(new TextDecoder().decode(pointerJson), pointerKey);
   const prefix = `avatars/${id}/${pointer.version}/`;
-  const manifestKey = `${prefix}manifest.json`;
-  const json = await readSmall(store, manifestKey, MAX_MANIFEST_BYTES, options);
-  if (json === null) {
-    throw new AvatarError("invalid_avatar", `${manifestKey} is missing: publish ${id} again`);
-  }
-  if (bytesToHex(sha256(json)).slice(0, pointer.version.length) !== pointer.version) {
-    throw new AvatarError(
-      "damaged",
-      `${manifestKey} is not the one that was published: publish ${id} again if that stays so`,
-    );
-  }
-  const manifest = parseManifest(new TextDecoder().decode(json), manifestKey);
+  const manifest = await readManifest(store, `${prefix}manifest.json`, pointer.version, options);
   return {
     prefix,
     manifest,

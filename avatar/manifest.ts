@@ -82,7 +82,7 @@ const manifestSchema = z.strictObject({
   reference: packSchema,
   /**
    * Plain background frames `frames/%06d.<extension>`; the hash is taken over
-   * the SHA-256 digests of the files in order.
+   * the SHA-256 digests of the files in order, which FRAME_DIGESTS_FILE holds.
    */
   frames: z.strictObject({ extension: z.enum(["png", "jpg"]), sha256 }).optional(),
   /** Pixels over which the mouth is blended into the background at its border; 0 if left out. */
@@ -157,9 +157,18 @@ function checkPack(pack: StoredPack, source: string): void {
   );
 }
 
-/** Reads and checks `avatar.json`. @throws AvatarError `invalid_avatar` */
+/**
+ * Reads and checks `avatar.json`. No hash tells whether it was published so or
+ * came so: a store that gives wrong bytes may give the right ones next time.
+ * @throws AvatarError `damaged`
+ */
 export function parsePointer(json: string, source: string): AvatarPointer {
-  return parseWith(pointerSchema, json, source);
+  try {
+    return parseWith(pointerSchema, json, source);
+  } catch (cause) {
+    if (!(cause instanceof AvatarError)) throw cause;
+    throw new AvatarError("damaged", cause.message, { cause });
+  }
 }
 
 /**
@@ -175,6 +184,10 @@ export function mouthRegion(manifest: Manifest, n: number, source = "manifest.js
     `${source}: the rectangle of frame ${n} (x ${x}, y ${y}, ${width}x${height}) lies outside the ${manifest.width}x${manifest.height} frame`,
   );
 }
+
+/** Object with the SHA-256 digests of the plain frames in order, 32 bytes each. */
+export const FRAME_DIGESTS_FILE = "frames.sha256";
+export const DIGEST_BYTES = 32;
 
 /** Name of the object that holds plain background frame `n`. */
 export function frameFileName(n: number, extension: "png" | "jpg"): string {

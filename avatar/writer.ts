@@ -7,6 +7,8 @@ import { cropRgb } from "./image/crop.ts";
 import { CubicResizer } from "./image/resize.ts";
 import type { RgbImage } from "./image/types.ts";
 import {
+  DIGEST_BYTES,
+  FRAME_DIGESTS_FILE,
   frameFileName,
   MANIFEST_VERSION,
   type Manifest,
@@ -104,7 +106,7 @@ async function writeFrames(
 ) {
   const resizer = new CubicResizer();
   const rectangles: Rectangle[] = [];
-  const framesHash = sha256.create();
+  const digests = new Uint8Array(DIGEST_BYTES * source.frameCount);
   const crops: PackEntry[] = [];
   let size: { width: number; height: number } | undefined;
 
@@ -117,7 +119,7 @@ async function writeFrames(
       checkFrame(frame, n, size, source.frameCount);
       rectangles.push(frame.rectangle);
       await staging.write(frameFileName(n, source.extension), frame.file);
-      framesHash.update(sha256(frame.file));
+      digests.set(sha256(frame.file), DIGEST_BYTES * n);
       // checkFrame has refused a rectangle without any part in the frame.
       const region = intersectFrame(frame.rectangle, size.width, size.height)!;
       const { data } = resizer.resize(cropRgb(frame.image, region), REFERENCE_SIZE, REFERENCE_SIZE);
@@ -133,10 +135,11 @@ async function writeFrames(
       `${source.id}: ${source.frameCount} frames were announced and ${rectangles.length} came`,
     );
   }
+  await staging.write(FRAME_DIGESTS_FILE, digests);
   return {
     ...size,
     rectangles,
-    framesHash: bytesToHex(framesHash.digest()),
+    framesHash: bytesToHex(sha256(digests)),
     reference: await finishPack(staging, crops),
   };
 }

@@ -9,6 +9,7 @@ import { createImageCodecs } from "../avatar/image/codecs.ts";
 import { createFolderStore } from "../avatar/runtime/folder-store.ts";
 import { FramePacks } from "../edge/background/frame-packs.ts";
 import { createFramePreparer } from "../edge/background/frame-preparer.ts";
+import { PlainFrames } from "../edge/background/plain-frames.ts";
 import { PreparedFrames } from "../edge/background/prepared-frames.ts";
 import { type Delivery, prepareFrame } from "../edge/compositor/delivery.ts";
 import { Splicer } from "../edge/compositor/splicer.ts";
@@ -73,9 +74,10 @@ async function writePack(root: string, format: "png" | "jpeg"): Promise<Publishe
 async function measure(root: string, avatar: PublishedAvatar, format: "png" | "jpeg") {
   const store = createFolderStore(root);
   const packs = new FramePacks(store);
+  const plain = new PlainFrames(store);
   const preparer = createFramePreparer(createImageCodecs());
   const maxBytes = 4096 * MEGABYTE;
-  const fresh = () => new PreparedFrames({ store, packs, preparer, jpeg: JPEG, maxBytes });
+  const fresh = () => new PreparedFrames({ plain, packs, preparer, jpeg: JPEG, maxBytes });
   const pack = (await packs.open(avatar, format))!;
   const splicer = new Splicer();
   const key = `${avatar.prefix}${format}.pack`;

@@ -11,6 +11,7 @@ import { writeAvatar } from "../avatar/writer.ts";
 import { ANYONE } from "../edge/access/caller.ts";
 import { decodeSpeech } from "../edge/audio/decode-audio.ts";
 import { FramePacks } from "../edge/background/frame-packs.ts";
+import { PlainFrames } from "../edge/background/plain-frames.ts";
 import { PreparedFrames } from "../edge/background/prepared-frames.ts";
 import { Splicer } from "../edge/compositor/splicer.ts";
 import { createConnectCoreClient } from "../edge/core/connect-core-client.ts";
@@ -79,7 +80,7 @@ async function measure(root: string, id: "demo" | "full") {
     const options = { signal, requestId: "bench" };
     const speech = async () => readSpeech(SPEECH_SECONDS[id]);
     const prepared = new PreparedFrames({
-      store,
+      plain: new PlainFrames(store),
       packs: new FramePacks(store),
       preparer,
       jpeg: JPEG,

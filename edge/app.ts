@@ -4,6 +4,7 @@ import { withoutKeys } from "./access/api-key.ts";
 import { AvatarDirectory } from "./background/avatar-directory.ts";
 import { FramePacks } from "./background/frame-packs.ts";
 import { IdleFrames } from "./background/idle-frames.ts";
+import { PlainFrames } from "./background/plain-frames.ts";
 import { PreparedFrames } from "./background/prepared-frames.ts";
 import { Splicer } from "./compositor/splicer.ts";
 import { megabytes } from "./config.ts";
@@ -49,9 +50,10 @@ export function createApp(parts: EdgeParts): EdgeApp {
   } = parts;
   const directory = new AvatarDirectory({ store, logger, now, sharing });
   const packs = new FramePacks(store, sharing);
+  const plain = new PlainFrames(store, sharing);
   const splicer = new Splicer();
   const prepared = new PreparedFrames({
-    store,
+    plain,
     packs,
     preparer,
     jpeg: config.jpeg,
@@ -59,7 +61,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
     sharing,
   });
   const idleFrames = new IdleFrames({
-    store,
+    plain,
     packs,
     preparer,
     prepared,

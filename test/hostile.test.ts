@@ -113,7 +113,7 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
       ["flipped", 503, /./],
       ["index", 503, /./],
       ["missing", 503, /is missing/],
-      ["garbage", 500, /not JSON/],
+      ["garbage", 503, /not JSON/],
       ["huge", 500, /more than 16384 bytes/],
       ["swapped", 503, /not the one that was published/],
       ["outside", 500, /rectangle/],

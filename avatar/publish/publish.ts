@@ -1,9 +1,11 @@
 import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { AvatarError } from "../avatar-error.ts";
 import type { PublishedAvatar } from "../catalogue.ts";
 import {
   type AvatarPointer,
+  DIGEST_BYTES,
+  FRAME_DIGESTS_FILE,
   MANIFEST_VERSION,
   type Manifest,
   parseManifest,
@@ -115,10 +117,15 @@ function frameObjects(
   { avatar, source }: PublishRequest,
   { frames }: PreparedTracks,
 ): NamedContent[] {
-  return frames.map(({ name, bytes, sha256 }) => ({
-    name,
-    content: sourceContent(source, `${avatar.prefix}${name}`, { bytes, sha256 }),
-  }));
+  const digests = new Uint8Array(DIGEST_BYTES * frames.length);
+  for (const [n, { sha256 }] of frames.entries()) digests.set(hexToBytes(sha256), DIGEST_BYTES * n);
+  return [
+    ...frames.map(({ name, bytes, sha256 }) => ({
+      name,
+      content: sourceContent(source, `${avatar.prefix}${name}`, { bytes, sha256 }),
+    })),
+    { name: FRAME_DIGESTS_FILE, content: contentOf(digests) },
+  ];
 }
 
 function buildManifest(

@@ -8,12 +8,16 @@ export interface S3Credentials {
   readonly sessionToken?: string;
 }
 
+export type S3Addressing = "path" | "virtual";
+
 export interface S3Options {
   /** Base URL of the store, without the bucket, e.g. `https://s3.eu-central-1.amazonaws.com`. */
   readonly endpoint: string;
   /** As signatures carry it. R2 takes `auto`. */
   readonly region: string;
   readonly bucket: string;
+  /** Where the bucket's name goes: into the host (virtual-hosted-style) or the path. Default `path`. */
+  readonly addressing?: S3Addressing;
   /** Before every key; empty or ending in `/`. */
   readonly prefix: string;
   readonly credentials: S3Credentials;
@@ -72,10 +76,10 @@ export class S3Client {
   readonly #waiting: (() => void)[] = [];
 
   constructor(options: S3Options) {
-    const { endpoint, bucket, region, credentials } = options;
+    const { region, credentials } = options;
     this.#options = options;
     this.#aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
-    this.#base = `${endpoint.replace(/\/+$/, "")}/${bucket}/`;
+    this.#base = baseUrl(options);
     this.#free = options.parallel ?? DEFAULT_PARALLEL;
   }
 
@@ -182,6 +186,11 @@ export class S3Client {
       { cause },
     );
   }
+}
+
+function baseUrl({ endpoint, bucket, addressing = "path" }: S3Options): string {
+  const base = endpoint.replace(/\/+$/, "");
+  return addressing === "path" ? `${base}/${bucket}/` : `${base.replace("://", `://${bucket}.`)}/`;
 }
 
 /**

@@ -1,8 +1,12 @@
 import type { WritableStore } from "../object-store.ts";
 import { SettingsError } from "../settings.ts";
+import type { S3Addressing } from "./s3-client.ts";
 import { createS3Store } from "./s3-store.ts";
 
 const BUCKET_URL = /^s3:\/\/([^/]+)(?:\/(.*))?$/;
+
+const AMAZON = /^https:\/\/s3[.-][a-z0-9.-]+\.amazonaws\.com\/?$/;
+const HOST_LABEL = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
 
 /** Variables of a process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -47,6 +51,7 @@ export function openBucket(
     options.endpoint ??
     environment.AWS_ENDPOINT_URL ??
     amazonEndpoint(region, options.otherWays ?? "");
+  const addressing = readAddressing(environment, bucket, endpoint);
   const accessKeyId = required(environment, "AWS_ACCESS_KEY_ID");
   const secretAccessKey = required(environment, "AWS_SECRET_ACCESS_KEY");
   const sessionToken = environment.AWS_SESSION_TOKEN;
@@ -54,11 +59,27 @@ export function openBucket(
     endpoint,
     region,
     bucket,
+    addressing,
     prefix: path && `${path}/`,
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
     ...(options.parallel !== undefined && { parallel: options.parallel }),
   });
   return { store, name: `s3://${bucket}${path && `/${path}`} at ${endpoint}` };
+}
+
+/** Amazon's buckets have hosts; a name with dots is in no certificate's wildcard (S3 user guide). */
+export function readAddressing(
+  environment: Environment,
+  bucket: string,
+  endpoint: string,
+): S3Addressing {
+  const said = environment.AWS_S3_ADDRESSING_STYLE || "auto";
+  if (said === "path" || said === "virtual") return said;
+  if (said !== "auto") {
+    throw new SettingsError(`AWS_S3_ADDRESSING_STYLE=${said}: use path, virtual or auto`);
+  }
+  const isAmazon = AMAZON.test(endpoint);
+  return isAmazon && HOST_LABEL.test(bucket) ? "virtual" : "path";
 }
 
 function amazonEndpoint(region: string, otherWays: string): string {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { AvatarError } from "../avatar-error.ts";
 import { contentOf } from "../publish/content.ts";
 import type { S3Options } from "./s3-client.ts";
+import { readAddressing } from "./s3-environment.ts";
 import { createS3Store } from "./s3-store.ts";
 
 type Answer = Response | Error | "never";
@@ -177,4 +178,41 @@ test("keys and options that cannot be are refused", async () => {
   assert.throws(() => scripted([], { endpoint: "localhost" }), unavailable(/endpoint/));
   assert.throws(() => scripted([], { bucket: "a/b" }), unavailable(/bucket/));
   assert.throws(() => scripted([], { prefix: "../" }), unavailable(/prefix/));
+});
+
+test("a bucket in the path, or in the host, with the host in the signature", async () => {
+  const ok = () => new Response("x");
+  const inPath = scripted([ok]);
+  await inPath.store.read("a/b");
+  assert.equal(inPath.requests[0]?.url, "http://127.0.0.1:9/avatars/some/where/a/b");
+  const endpoint = "https://s3.eu-central-1.amazonaws.com/";
+  const inHost = scripted([ok], { endpoint, addressing: "virtual", region: "eu-central-1" });
+  await inHost.store.read("a/b");
+  const [request] = inHost.requests;
+  assert.equal(request?.url, "https://avatars.s3.eu-central-1.amazonaws.com/some/where/a/b");
+  assert.match(request?.headers.get("authorization") ?? "", /SignedHeaders=host;/);
+  const again = scripted([ok], { endpoint, region: "eu-central-1" });
+  await again.store.read("a/b");
+  const signature = (each: Request | undefined) =>
+    each?.headers.get("authorization")?.split("Signature=")[1];
+  assert.notEqual(signature(request), signature(again.requests[0]));
+});
+
+test("Amazon's buckets have hosts of their own, others paths, unless it is said", () => {
+  const amazon = "https://s3.eu-central-1.amazonaws.com";
+  for (const [endpoint, bucket, style, expected] of [
+    [amazon, "avatars", undefined, "virtual"],
+    [amazon, "my.avatars", undefined, "path"],
+    [amazon, "avatars", "path", "path"],
+    ["https://x.r2.cloudflarestorage.com", "avatars", undefined, "path"],
+    ["http://127.0.0.1:9000", "avatars", "virtual", "virtual"],
+    ["https://s3.amazonaws.com.evil.example", "avatars", undefined, "path"],
+  ] as const) {
+    const environment = { AWS_S3_ADDRESSING_STYLE: style };
+    assert.equal(readAddressing(environment, bucket, endpoint), expected, endpoint);
+  }
+  assert.throws(
+    () => readAddressing({ AWS_S3_ADDRESSING_STYLE: "host" }, "b", amazon),
+    /use path, virtual or auto/,
+  );
 });

@@ -9,6 +9,7 @@ import { ANYONE } from "../../edge/access/caller.ts";
 import { AudioError } from "../../edge/audio/audio-error.ts";
 import { decodeSpeech } from "../../edge/audio/decode-audio.ts";
 import { FramePacks } from "../../edge/background/frame-packs.ts";
+import { PlainFrames } from "../../edge/background/plain-frames.ts";
 import { PreparedFrames } from "../../edge/background/prepared-frames.ts";
 import { joinBytes } from "../../edge/compositor/join-bytes.ts";
 import { Splicer } from "../../edge/compositor/splicer.ts";
@@ -77,7 +78,7 @@ async function renderFrames(
   const speaker = new Speaker({
     core: createConnectCoreClient(transport, core.timeout_s * 1000),
     prepared: new PreparedFrames({
-      store,
+      plain: new PlainFrames(store),
       packs: new FramePacks(store),
       preparer,
       jpeg,

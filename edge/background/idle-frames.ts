@@ -1,5 +1,4 @@
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
-import type { ObjectStore } from "../../avatar/object-store.ts";
 import { joinBytes } from "../compositor/join-bytes.ts";
 import type { Splicer } from "../compositor/splicer.ts";
 import { FREE_SHARING, type Sharing } from "../parts.ts";
@@ -7,11 +6,11 @@ import type { ImageFormat } from "../speak/image-format.ts";
 import type { FramePacks } from "./frame-packs.ts";
 import { type FramePreparer, frameShape } from "./frame-preparer.ts";
 import { LoadingCache } from "./loading-cache.ts";
-import { readPlainFrame } from "./plain-frames.ts";
+import type { PlainFrames } from "./plain-frames.ts";
 import type { PreparedFrames } from "./prepared-frames.ts";
 
 export interface IdleFramesOptions {
-  readonly store: ObjectStore;
+  readonly plain: PlainFrames;
   readonly packs: FramePacks;
   readonly preparer: FramePreparer;
   readonly prepared: PreparedFrames;
@@ -60,10 +59,10 @@ export class IdleFrames {
   }
 
   async #mouth(avatar: PublishedAvatar, index: number): Promise<Uint8Array> {
-    const { packs, preparer, store } = this.#options;
+    const { packs, preparer, plain } = this.#options;
     const shape = frameShape(avatar, index);
     const pack = await packs.open(avatar, "mouth");
-    if (!pack) return preparer.cutMouth(await readPlainFrame(store, avatar, index), shape);
+    if (!pack) return preparer.cutMouth(await plain.read(avatar, index), shape);
     const { width, height } = shape.region;
     const whole = { width, height, region: { x: 0, y: 0, width, height } };
     return preparer.cutMouth(await pack.read(index), whole);

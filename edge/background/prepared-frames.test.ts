@@ -11,6 +11,7 @@ import { Splicer } from "../compositor/splicer.ts";
 import { FramePacks } from "./frame-packs.ts";
 import { createFramePreparer, type FramePreparer } from "./frame-preparer.ts";
 import { IdleFrames } from "./idle-frames.ts";
+import { PlainFrames } from "./plain-frames.ts";
 import { PreparedFrames } from "./prepared-frames.ts";
 
 const WIDTH = 64;
@@ -57,9 +58,10 @@ function setUp(
     ...(kind === "plain" && { files }),
   });
   const packs = new FramePacks(store);
+  const plain = new PlainFrames(store);
   const preparer = settings.preparer ?? createFramePreparer(codecs);
   const maxBytes = settings.maxBytes ?? 1e9;
-  const frames = new PreparedFrames({ store, packs, preparer, jpeg: JPEG, maxBytes });
+  const frames = new PreparedFrames({ plain, packs, preparer, jpeg: JPEG, maxBytes });
   return { store, avatar, packs, preparer, frames };
 }
 
@@ -192,11 +194,39 @@ test("an idle frame is the prepared one with its own mouth", async () => {
   const files = await encodeFiles();
   const { frames: prepared, avatar, store, packs, preparer } = setUp("plain", files);
   const splicer = new Splicer();
-  const idle = new IdleFrames({ store, packs, preparer, prepared, splicer, maxBytes: 1e8 });
+  const idle = new IdleFrames({
+    plain: new PlainFrames(store),
+    packs,
+    preparer,
+    prepared,
+    splicer,
+    maxBytes: 1e8,
+  });
   const png = await codecs.decode(await idle.get(avatar, 5, "png"));
   assert.deepEqual(png.data, images[5]!.data);
   const shape = { width: WIDTH, height: HEIGHT, region: regions[5]! };
   const mouth = await preparer.cutMouth(files[5]!, shape);
   const frame = await prepared.get(avatar, 5, "jpeg");
   assert.deepEqual(await idle.get(avatar, 5, "jpeg"), joinBytes(splicer.splice(frame, mouth)));
+});
+
+test("a plain frame that is not the one that was published is read again, and then refused", async () => {
+  const files = await encodeFiles();
+  const { store, avatar, frames } = setUp("plain", files);
+  const key = `${avatar.prefix}frames/000003.png`;
+  // Sound in itself, and yet another frame.
+  store.objects.set(key, new Uint8Array(files[4]!));
+  await assert.rejects(frames.get(avatar, 3, "png"), /frame 3 of ada is not what was published/);
+  assert.equal(store.reads.filter((read) => read.key === key).length, 2);
+  store.objects.set(key, new Uint8Array(files[3]!));
+  await frames.get(avatar, 3, "png");
+  const digests = `${avatar.prefix}frames.sha256`;
+  const fresh = setUp("plain", files);
+  fresh.store.objects.set(digests, new Uint8Array(32 * files.length));
+  await assert.rejects(
+    fresh.frames.get(fresh.avatar, 0, "png"),
+    /frames.sha256 of ada is not what/,
+  );
+  fresh.store.objects.delete(digests);
+  await assert.rejects(fresh.frames.get(fresh.avatar, 0, "png"), /import or publish it again/);
 });

@@ -1,6 +1,5 @@
 import { AvatarError } from "../../avatar/avatar-error.ts";
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
-import type { ObjectStore } from "../../avatar/object-store.ts";
 import type { PackReader } from "../../avatar/pack-reader.ts";
 import type { Delivery } from "../compositor/delivery.ts";
 import { type PreparedFrame, readPreparedFrame } from "../compositor/splicer.ts";
@@ -9,10 +8,10 @@ import type { ImageFormat } from "../speak/image-format.ts";
 import type { FramePacks } from "./frame-packs.ts";
 import { type FramePreparer, frameShape } from "./frame-preparer.ts";
 import { LoadingCache } from "./loading-cache.ts";
-import { checkFrameIndex, readPlainFrame } from "./plain-frames.ts";
+import { checkFrameIndex, type PlainFrames } from "./plain-frames.ts";
 
 export interface PreparedFramesOptions {
-  readonly store: ObjectStore;
+  readonly plain: PlainFrames;
   readonly packs: FramePacks;
   /** For avatars that were published without packs. */
   readonly preparer: FramePreparer;
@@ -142,10 +141,10 @@ export class PreparedFrames {
   }
 
   async #read(avatar: PublishedAvatar, index: number, format: ImageFormat) {
-    const { packs, store, preparer } = this.#options;
+    const { packs, plain, preparer } = this.#options;
     const pack = await packs.open(avatar, format);
     if (pack) return pack.read(index);
-    const file = await readPlainFrame(store, avatar, index);
+    const file = await plain.read(avatar, index);
     return preparer.prepare(file, frameShape(avatar, index), this.#delivery(avatar, format));
   }
 

@@ -104,6 +104,7 @@ async function startWorkerd(settings: EdgeSettings): Promise<TestEdge> {
   process.env.WRANGLER_SEND_METRICS = "false";
   const folder = await mkdtemp(join(tmpdir(), "mouthpiece-workerd-"));
   const bucket = "avatars";
+  const isElsewhere = String(config.avatars_root ?? "").startsWith("s3://");
   const harness = createTestHarness({
     root: folder,
     workers: [
@@ -122,13 +123,15 @@ async function startWorkerd(settings: EdgeSettings): Promise<TestEdge> {
               },
             ],
           }),
-          r2_buckets: [
-            {
-              binding: "AVATARS",
-              bucket_name: bucket,
-              local_dev: { experimental_s3_credentials: CREDENTIALS },
-            },
-          ],
+          ...(!isElsewhere && {
+            r2_buckets: [
+              {
+                binding: "AVATARS",
+                bucket_name: bucket,
+                local_dev: { experimental_s3_credentials: CREDENTIALS },
+              },
+            ],
+          }),
         },
       },
     ],
@@ -147,7 +150,7 @@ async function startWorkerd(settings: EdgeSettings): Promise<TestEdge> {
       prefix: "",
       credentials: CREDENTIALS,
     });
-    for (const key of await filesBelow(root)) {
+    for (const key of isElsewhere ? [] : await filesBelow(root)) {
       const content = await contentOf(new Uint8Array(await readFile(join(root, key))));
       await store.write(key, content, { journal: null, onBytes: () => {} });
     }

@@ -66,6 +66,8 @@ export function storeAvatar(store: MemoryStore, avatar: PackedAvatar): Published
     const name = `frames/${String(n).padStart(6, "0")}.png`;
     store.objects.set(prefix + name, new Uint8Array(file));
   }
+  const digests = new Uint8Array(Buffer.concat((avatar.files ?? []).map((file) => sha256(file))));
+  store.objects.set(`${prefix}frames.sha256`, digests);
   const nothing = { file: "none", bytes: 0, sha256: "0".repeat(64) };
   const frameCount = regions.length;
   const manifest: Manifest = {
@@ -80,7 +82,9 @@ export function storeAvatar(store: MemoryStore, avatar: PackedAvatar): Published
     model: nothing,
     audioEncoder: nothing,
     reference: { ...nothing, indexBytes: 24, indexSha256: "0".repeat(64) },
-    ...(avatar.files && { frames: { extension: "png" as const, sha256: "0".repeat(64) } }),
+    ...(avatar.files && {
+      frames: { extension: "png" as const, sha256: bytesToHex(sha256(digests)) },
+    }),
     tracks,
   };
   const summary = { id, title: id, width, height, fps: 25, frameCount, version: "1" };
