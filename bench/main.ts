@@ -7,7 +7,10 @@ import { benchFaults } from "./core/faults.ts";
 import { benchCore } from "./core/overhead.ts";
 import { benchTenants } from "./core/tenants.ts";
 import { benchZipf } from "./core/zipf.ts";
+import { benchFirstFrame } from "./edge/first-frame.ts";
 import { benchIdle } from "./edge/idle.ts";
+import { benchLostCore } from "./edge/lost-core.ts";
+import { benchWorkerMemory } from "./edge/worker-memory.ts";
 import { benchWorkerd } from "./edge/workerd.ts";
 import { benchLru } from "./lru.ts";
 import { benchPath } from "./path.ts";
@@ -30,6 +33,9 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   capacity: benchCapacity,
   idle: benchIdle,
   workerd: benchWorkerd,
+  "worker-memory": benchWorkerMemory,
+  "first-frame": benchFirstFrame,
+  "lost-core": benchLostCore,
 };
 
 const { values, positionals } = parseArgs({

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { noTracing, traceFields } from "../avatar/tracing/tracing.ts";
 import { withoutKeys } from "./access/api-key.ts";
 import { AvatarDirectory } from "./background/avatar-directory.ts";
+import { ByteBudget } from "./background/byte-budget.ts";
 import { FramePacks } from "./background/frame-packs.ts";
 import { IdleFrames } from "./background/idle-frames.ts";
 import { PlainFrames } from "./background/plain-frames.ts";
@@ -25,6 +26,9 @@ import { speakRoute } from "./routes/speak.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { Prewarmer } from "./speak/prewarmer.ts";
 import { Speaker } from "./speak/speaker.ts";
+
+/** A read that was cut off with its request counts no more. */
+const READ_LAPSE_MS = 15_000;
 
 /** The edge, for a runtime to serve. */
 export interface EdgeApp {
@@ -58,6 +62,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
     preparer,
     jpeg: config.jpeg,
     maxBytes: megabytes(config.cache.prepared_mb),
+    ahead: new ByteBudget(megabytes(config.cache.read_ahead_mb), now, READ_LAPSE_MS),
     sharing,
   });
   const idleFrames = new IdleFrames({

@@ -88,6 +88,8 @@ const configSchema = z.strictObject({
     .strictObject({
       /** Prepared frames of all avatars together; one of 720p has 60 to 600 KB. */
       prepared_mb: z.number().positive().max(1_048_576).default(512),
+      /** Prepared frames that are read from packs before they are needed, of all who speak together. */
+      read_ahead_mb: z.number().positive().max(1_048_576).default(64),
       /** Idle frames of all avatars together. */
       idle_mb: z.number().positive().max(1_048_576).default(64),
     })

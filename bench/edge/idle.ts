@@ -1,8 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { readDemoSource } from "../../avatar/demo/demo-source.ts";
 import { createFolderStaging } from "../../avatar/runtime/folder-store.ts";
@@ -12,6 +10,7 @@ import { writeTinyAvatar } from "../../test/support/tiny-avatar.ts";
 import { median, round } from "../compare.ts";
 import type { Rows } from "../rows.ts";
 import { loadHttp } from "./http-load.ts";
+import { startServer } from "./server-process.ts";
 
 const ROUNDS = 5;
 const LOAD = { connections: 16, ms: 2000 };
@@ -37,13 +36,13 @@ export async function benchIdle(): Promise<Rows> {
 async function measure(root: string, id: string) {
   const config = join(root, "edge.yaml");
   await writeFile(config, JSON.stringify({ avatars_root: root, server: { port: 0 } }));
-  const edge = await start([MOUTHPIECE, "edge", "--config", config]);
+  const edge = await startServer([MOUTHPIECE, "edge", "--config", config]);
   try {
     const url = `${edge.url}/v1/avatars/${id}/frames/0.jpg`;
     const image = new Uint8Array(await (await fetch(url)).arrayBuffer());
     const file = join(root, `${id}.jpg`);
     await writeFile(file, image);
-    const bare = await start([BARE, file]);
+    const bare = await startServer([BARE, file]);
     try {
       await loadHttp(url, { ...LOAD, ms: 1000 });
       await loadHttp(`${bare.url}/frame`, { ...LOAD, ms: 1000 });
@@ -66,17 +65,4 @@ async function measure(root: string, id: string) {
   } finally {
     edge.child.kill("SIGKILL");
   }
-}
-
-async function start(args: readonly string[]): Promise<{ child: ChildProcess; url: string }> {
-  // Its log is written, to nobody.
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
-  const url = await new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout!).on("line", (line) => {
-      const ready = /^ready (.*)$/.exec(line)?.[1];
-      if (ready) resolve(ready);
-    });
-    child.once("exit", () => reject(new Error(`${args[0]} ended`)));
-  });
-  return { child, url };
 }

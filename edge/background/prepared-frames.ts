@@ -5,6 +5,7 @@ import type { Delivery } from "../compositor/delivery.ts";
 import { type PreparedFrame, readPreparedFrame } from "../compositor/splicer.ts";
 import { FREE_SHARING, type Sharing } from "../parts.ts";
 import type { ImageFormat } from "../speak/image-format.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import type { FramePacks } from "./frame-packs.ts";
 import { type FramePreparer, frameShape } from "./frame-preparer.ts";
 import { LoadingCache } from "./loading-cache.ts";
@@ -19,6 +20,8 @@ export interface PreparedFramesOptions {
   readonly jpeg: { readonly quality: number; readonly subsampling: "4:2:0" | "4:4:4" };
   /** Of prepared frames, of all avatars together. */
   readonly maxBytes: number;
+  /** Of frames that are read before they are needed, for all who speak together. Default: no bound. */
+  readonly ahead?: ByteBudget;
   readonly sharing?: Sharing;
   /** How much care PNG frames get that are prepared here. Default `full`, as in a pack. */
   readonly pngEffort?: "full" | "fast";
@@ -120,8 +123,13 @@ export class PreparedFrames {
     }
     // Not one by one as they move into sight.
     if (first !== indices[0] && missing.length < indices.length / 2) return;
-    const [low, high] = spanOf(missing, pack);
-    const span = pack.readSpan(low, high);
+    const { ahead } = this.#options;
+    const longest = Math.min(MAX_SPAN_BYTES, ahead?.room ?? MAX_SPAN_BYTES);
+    // Who finds no room reads each frame when it is needed.
+    if (pack.entryBytes(first) > longest) return;
+    const [low, high] = spanOf(missing, pack, longest);
+    const giveBack = ahead?.take(pack.spanBytes(low, high));
+    const span = pack.readSpan(low, high).finally(giveBack);
     for (let index = low; index <= high; index++) {
       const bytes = span.then((entries) => entries[index - low]!);
       this.#begin({ avatar, index, format, bytes });
@@ -160,13 +168,17 @@ function keyOf({ prefix }: PublishedAvatar, index: number, format: ImageFormat):
 }
 
 /** The neighbours among the missing, from the first one on, in whichever direction they lie. */
-function spanOf(missing: readonly number[], pack: PackReader): [low: number, high: number] {
+function spanOf(
+  missing: readonly number[],
+  pack: PackReader,
+  longest: number,
+): [low: number, high: number] {
   let low = missing[0]!;
   let high = low;
   for (const index of missing) {
     if (index !== high + 1 && index !== low - 1) continue;
     const [first, last] = [Math.min(low, index), Math.max(high, index)];
-    if (pack.spanBytes(first, last) > MAX_SPAN_BYTES) break;
+    if (pack.spanBytes(first, last) > longest) break;
     [low, high] = [first, last];
   }
   return [low, high];
