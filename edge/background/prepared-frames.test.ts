@@ -8,6 +8,7 @@ import { MemoryStore, storeAvatar } from "../../test/support/packed-avatar.ts";
 import { type Delivery, prepareFrame } from "../compositor/delivery.ts";
 import { joinBytes } from "../compositor/join-bytes.ts";
 import { Splicer } from "../compositor/splicer.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import { FramePacks } from "./frame-packs.ts";
 import { createFramePreparer, type FramePreparer } from "./frame-preparer.ts";
 import { IdleFrames } from "./idle-frames.ts";
@@ -102,29 +103,37 @@ test("a frame is prepared once, however many ask, and counted", async () => {
   assert.deepEqual({ hits, misses, held }, { hits: 1, misses: 9, held: 1 });
 });
 
-test("neighbours in a pack are read ahead together, in either direction", async () => {
+test("neighbours in a pack are read together, and the same ones wherever reading begins", async () => {
   const { frames, avatar, store } = setUp("packed", []);
   frames.readAhead(avatar, [2, 3, 4, 5, 6, 7], "png");
   await settle();
   const before = store.reads.length;
   assert.equal(before, 2, "the index, and one span");
-  for (let n = 2; n <= 7; n++) await frames.get(avatar, n, "png");
+  for (let n = 0; n < FRAMES; n++) await frames.get(avatar, n, "png");
   assert.equal(store.reads.length, before);
-  assert.equal(frames.stats.hits, 6);
-  // One that comes into sight waits for company; the turn of the loop goes the other way.
-  frames.readAhead(avatar, [3, 4, 5, 6, 7, 8], "png");
+  assert.equal(frames.stats.hits, FRAMES);
+  const other = setUp("packed", []);
+  await other.frames.get(other.avatar, FRAMES - 1, "png");
+  assert.deepEqual(other.store.reads.at(-1), store.reads.at(-1));
+});
+
+test("nothing is read ahead that there is no room for; what is needed is", async () => {
+  const { avatar, packs, preparer, store } = setUp("packed", []);
+  const plain = new PlainFrames(store);
+  const ahead = new ByteBudget(100, () => 0, 1000);
+  const frames = new PreparedFrames({ plain, packs, preparer, jpeg: JPEG, maxBytes: 1e9, ahead });
+  frames.readAhead(avatar, [2, 3, 4], "png");
   await settle();
-  assert.equal(store.reads.length, before);
-  frames.readAhead(avatar, [11, 10, 9, 8, 7, 6], "png");
-  await settle();
-  assert.equal(store.reads.length, before + 1);
-  assert.equal(frames.stats.frames, 10);
+  assert.equal(store.reads.length, 1, "the index");
+  await frames.get(avatar, 2, "png");
+  assert.equal(store.reads.length, 2);
+  assert.equal(ahead.room, 100, "all is given back");
 });
 
 test("the bound on bytes holds, least recently used out first", async () => {
   const sizes = entries({ format: "png", softEdge: 0 }).map((entry) => entry.length - 64);
   const maxBytes = sizes[0]! + sizes[1]! + sizes[2]! + 10;
-  const { frames, avatar } = setUp("packed", [], { maxBytes });
+  const { frames, avatar } = setUp("plain", await encodeFiles(), { maxBytes });
   for (const n of [0, 1, 2, 0, 3]) {
     await frames.get(avatar, n, "png");
     assert.ok(frames.stats.bytes <= maxBytes);
@@ -157,8 +166,8 @@ test("a frame that others push out while it is prepared is still given to who wa
 });
 
 test("a span that cannot be read fails those who need it, and nobody else", async () => {
-  const { frames, avatar, store } = setUp("packed", []);
-  await frames.get(avatar, 0, "png");
+  const { frames, avatar, store, packs } = setUp("packed", []);
+  await packs.open(avatar, "png");
   const pack = store.objects.get("avatars/ada/1/png.pack")!;
   store.objects.delete("avatars/ada/1/png.pack");
   frames.readAhead(avatar, [1, 2, 3, 4], "png");
@@ -169,6 +178,16 @@ test("a span that cannot be read fails those who need it, and nobody else", asyn
   await settle();
   store.objects.set("avatars/ada/1/png.pack", pack);
   assert.equal((await frames.get(avatar, 4, "png")).entry.width, WIDTH);
+});
+
+test("a damaged frame takes none of those that are read with it along", async () => {
+  const { frames, avatar, store } = setUp("packed", []);
+  const pack = store.objects.get("avatars/ada/1/png.pack")!;
+  pack[pack.length - 1]! ^= 1;
+  for (let n = 0; n < FRAMES - 1; n++) {
+    assert.equal((await frames.get(avatar, n, "png")).entry.region.x, regions[n]!.x);
+  }
+  await assert.rejects(frames.get(avatar, FRAMES - 1, "png"), /entry 11 has changed/);
 });
 
 test("a failure is told to everyone who waits, and tried again for the next", async () => {

@@ -45,7 +45,9 @@ interface Wanted {
 }
 
 /** Of frames that are read together: one read instead of many, and none that is long. */
-const MAX_SPAN_BYTES = 4 * 1024 * 1024;
+const GROUP_BYTES = 1024 * 1024;
+/** Half a second. */
+const MAX_GROUP = 12;
 
 /**
  * Prepared frames of all avatars, least recently used out first, bounded in
@@ -113,27 +115,36 @@ export class PreparedFrames {
   async #readAhead(avatar: PublishedAvatar, indices: readonly number[], format: ImageFormat) {
     const pack = await this.#options.packs.open(avatar, format);
     const missing = indices.filter((index) => this.#isMissing(avatar, index, format));
-    const [first] = missing;
-    if (first === undefined) return;
     if (!pack) {
       for (const index of missing.slice(0, this.#options.preparer.parallel)) {
         this.#begin({ avatar, index, format, bytes: null });
       }
       return;
     }
-    // Not one by one as they move into sight.
-    if (first !== indices[0] && missing.length < indices.length / 2) return;
-    const { ahead } = this.#options;
-    const longest = Math.min(MAX_SPAN_BYTES, ahead?.room ?? MAX_SPAN_BYTES);
-    // Who finds no room reads each frame when it is needed.
-    if (pack.entryBytes(first) > longest) return;
-    const [low, high] = spanOf(missing, pack, longest);
-    const giveBack = ahead?.take(pack.spanBytes(low, high));
+    for (const index of missing) {
+      if (!this.#isMissing(avatar, index, format)) continue;
+      const group = groupOf(pack, index);
+      // Who finds no room reads each group when it is needed.
+      const room = this.#options.ahead?.room ?? Number.POSITIVE_INFINITY;
+      if (pack.spanBytes(...group) > room) return;
+      this.#readGroup(pack, group, { avatar, format }).catch(() => {});
+    }
+  }
+
+  /** Reads neighbours with one read, and begins on those that nobody has begun on. */
+  #readGroup(
+    pack: PackReader,
+    [low, high]: Group,
+    { avatar, format }: Pick<Wanted, "avatar" | "format">,
+  ): Promise<Uint8Array<ArrayBuffer>[]> {
+    const giveBack = this.#options.ahead?.take(pack.spanBytes(low, high));
     const span = pack.readSpan(low, high).finally(giveBack);
     for (let index = low; index <= high; index++) {
+      if (!this.#isMissing(avatar, index, format)) continue;
       const bytes = span.then((entries) => entries[index - low]!);
       this.#begin({ avatar, index, format, bytes });
     }
+    return span;
   }
 
   #begin(wanted: Wanted): void {
@@ -151,7 +162,17 @@ export class PreparedFrames {
   async #read(avatar: PublishedAvatar, index: number, format: ImageFormat) {
     const { packs, plain, preparer } = this.#options;
     const pack = await packs.open(avatar, format);
-    if (pack) return pack.read(index);
+    if (pack) {
+      const group = groupOf(pack, index);
+      try {
+        const entries = await this.#readGroup(pack, group, { avatar, format });
+        return entries[index - group[0]]!;
+      } catch (error) {
+        // It may be a neighbour that is damaged.
+        if (!(error instanceof AvatarError) || error.code !== "damaged") throw error;
+        return pack.read(index);
+      }
+    }
     const file = await plain.read(avatar, index);
     return preparer.prepare(file, frameShape(avatar, index), this.#delivery(avatar, format));
   }
@@ -167,21 +188,22 @@ function keyOf({ prefix }: PublishedAvatar, index: number, format: ImageFormat):
   return `${prefix}${format}/${index}`;
 }
 
-/** The neighbours among the missing, from the first one on, in whichever direction they lie. */
-function spanOf(
-  missing: readonly number[],
-  pack: PackReader,
-  longest: number,
-): [low: number, high: number] {
-  let low = missing[0]!;
-  let high = low;
-  for (const index of missing) {
-    if (index !== high + 1 && index !== low - 1) continue;
-    const [first, last] = [Math.min(low, index), Math.max(high, index)];
-    if (pack.spanBytes(first, last) > longest) break;
-    [low, high] = [first, last];
-  }
-  return [low, high];
+/** First and last, both included. */
+type Group = readonly [low: number, high: number];
+
+/**
+ * The frames of a pack that are read together with frame `index`. They are the
+ * same wherever reading begins, so that a cache of ranges on the way to the
+ * store is of use to whoever comes next.
+ */
+function groupOf(pack: PackReader, index: number): Group {
+  const last = pack.count - 1;
+  const meanBytes = Math.max(1, pack.spanBytes(0, last) / pack.count);
+  const size = Math.max(1, Math.min(MAX_GROUP, Math.floor(GROUP_BYTES / meanBytes)));
+  const low = index - (index % size);
+  const group = [low, Math.min(low + size - 1, last)] as const;
+  // One that is far from the mean is read alone.
+  return pack.spanBytes(...group) > 2 * GROUP_BYTES ? [index, index] : group;
 }
 
 /** A pack may be sound, and yet not belong to this avatar. */
