@@ -331,6 +331,24 @@ test("without any core it is told so; one core alone is always asked", async () 
   await finish(clock, fleet.checkHealth(new AbortController().signal), 10);
 });
 
+test("the last core may be silent for a while, and not for ever", async () => {
+  const { clock, cores, fleet, speak } = setUp(["a"]);
+  await finish(clock, speak("ada"));
+  const core = cores.a!;
+  core.isPartitioned = true;
+  const patient = speak("ada");
+  await clock.advanceBy(5000);
+  assert.equal(fleet.stats.nodes[0]?.isUp, false);
+  const given = speak("ada");
+  const { frames, error, ms } = await finish(clock, patient, 20_000);
+  assert.deepEqual(frames, []);
+  assert.equal(error?.code, "unreachable");
+  assert.ok(ms > 10_000 && ms < 15_000, `${ms}`);
+  assert.equal((await given).error?.code, "unreachable");
+  core.isPartitioned = false;
+  assert.deepEqual((await finish(clock, speak("ada"))).frames, ALL);
+});
+
 test("what comes too late is not tried again", async () => {
   const { clock, cores, fleet } = setUp(NAMES);
   for (const core of Object.values(cores)) core.error = new CoreCallError("timeout", "too late");

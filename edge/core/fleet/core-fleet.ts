@@ -85,7 +85,8 @@ export class CoreFleet implements CoreClient {
       if (this.#opened.has(url)) continue;
       const { client, close } = this.#options.open(url);
       const { clock, sharing, logger } = this.#options;
-      const node = new CoreNode({ url, region, client, clock, sharing, logger });
+      const isLast = () => !this.#nodes.some((other) => other.url !== url && other.isUp);
+      const node = new CoreNode({ url, region, client, isLast, clock, sharing, logger });
       this.#opened.set(url, { node, close });
     }
   }

@@ -15,6 +15,8 @@ const LONGEST_SLOW_REST_MS = 120_000;
 const PROBATION_MS = 60_000;
 /** An answer to a health check that takes longer is none. */
 const CHECK_LIMIT_MS = 1000;
+/** One that there is no other core for may be silent for so long: a busy machine is silent, too. */
+const LAST_SILENCE_MS = 10_000;
 /** A call from which nothing was taken for so long is counted no more. */
 const CALL_LAPSE_MS = 120_000;
 /** Avatars that are remembered to be warm there, and for how long. */
@@ -33,6 +35,8 @@ export interface CoreAddress {
 
 export interface CoreNodeOptions extends CoreAddress {
   readonly client: CoreClient;
+  /** Whether no other core serves. */
+  readonly isLast: () => boolean;
   readonly clock: Clock;
   readonly sharing: Sharing;
   readonly logger: Logger;
@@ -61,6 +65,8 @@ export class CoreNode {
   /** Null while it serves. */
   #restsUntilMs: number | null = null;
   #checkingSinceMs = Number.NEGATIVE_INFINITY;
+  /** Since when it answers nothing; null while it answers. */
+  #silentSinceMs: number | null = null;
   #down = new AbortController();
   #firstFrames: { readonly ms: number; readonly atMs: number }[] = [];
 
@@ -122,6 +128,7 @@ export class CoreNode {
   /** It has made frames of an avatar. */
   succeeded(avatarId: string): void {
     this.#restMs = FIRST_REST_MS;
+    this.#silentSinceMs = null;
     this.#warm.set(avatarId, true);
   }
 
@@ -165,6 +172,14 @@ export class CoreNode {
     this.check();
   }
 
+  #fallenSilent(): void {
+    const nowMs = this.#options.clock.now();
+    this.#silentSinceMs ??= nowMs - CHECK_LIMIT_MS;
+    // What waits for it may as well wait on, where nobody else would do better.
+    const isGone = !this.#options.isLast() || nowMs - this.#silentSinceMs >= LAST_SILENCE_MS;
+    this.eject("it does not answer", isGone);
+  }
+
   /** Asks it whether it serves, once at a time, and takes it out or back in. */
   check(): void {
     const { clock, client, sharing, logger } = this.#options;
@@ -177,14 +192,17 @@ export class CoreNode {
       .checkHealth(limit.signal)
       .then(
         () => {
+          this.#silentSinceMs = null;
           if (this.#restsUntilMs === null || clock.now() < this.#restsUntilMs) return;
           logger.info("core is back", { core: this.url });
           this.#restsUntilMs = null;
         },
         (error: unknown) => {
-          const isLate = limit.signal.aborted;
-          const isGone = isLate || (error instanceof CoreCallError && error.code === "unreachable");
-          this.eject(isLate ? "it does not answer" : String(error), isGone);
+          if (limit.signal.aborted) this.#fallenSilent();
+          else {
+            const isGone = error instanceof CoreCallError && error.code === "unreachable";
+            this.eject(String(error), isGone);
+          }
         },
       )
       .finally(() => {
