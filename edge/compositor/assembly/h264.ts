@@ -1,0 +1,9 @@
+import { initQuantisation } from "./h264/quantisation-tables";
+
+export { cavlcTables } from "./h264/cavlc";
+export { setReach } from "./h264/motion";
+export { coderBytes, finishPicture, layOut, referenceOf, sourceOf, strideOf } from "./h264/planes";
+export { codeSlice } from "./h264/slice";
+export { heapBase } from "./memory";
+
+initQuantisation();

@@ -1,0 +1,187 @@
+import { type KernelExports, Kernels } from "../../../avatar/wasm/kernels.ts";
+import { module } from "../gen/h264.js";
+import { cavlcTableBytes } from "./cavlc-tables.ts";
+import { type Picture, pictureOf, planesOf } from "./picture.ts";
+import type { Rectangle } from "./slice-map.ts";
+
+/** The kernels of `assembly/h264.ts`. */
+interface H264Exports extends KernelExports {
+  cavlcTables(): number;
+  coderBytes(columns: number, rows: number): number;
+  layOut(at: number, columns: number, rows: number): void;
+  setReach(openSides: number, x: number, y: number, endX: number, endY: number): void;
+  sourceOf(plane: number): number;
+  referenceOf(plane: number): number;
+  strideOf(plane: number): number;
+  codeSlice(layout: number): number;
+  finishPicture(): void;
+}
+
+/** Beyond these sides of the coder's macroblocks the picture ends, and repeats its edge. */
+export interface OpenSides {
+  readonly left: boolean;
+  readonly top: boolean;
+  readonly right: boolean;
+  readonly bottom: boolean;
+}
+
+export interface CoderOptions {
+  /** Macroblocks in a row. */
+  readonly columns: number;
+  readonly rows: number;
+  readonly openSides: OpenSides;
+  /** In macroblocks: what no motion vector may look at; null for nothing. */
+  readonly forbidden: Rectangle | null;
+}
+
+/** How a slice is coded. */
+export interface SliceRequest {
+  /** First macroblock, among those of the coder, and how many there are. */
+  readonly first: number;
+  readonly count: number;
+  /** `I`: an I slice. `P-intra`: a P slice that looks at no other picture. */
+  readonly type: "I" | "P" | "P-intra";
+  readonly qp: number;
+  readonly effort: "live" | "offline";
+  /** The slice header. */
+  readonly header: Uint8Array;
+  readonly headerBits: number;
+  readonly isDeblocked: boolean;
+}
+
+/** Room for a macroblock: the 3200 bits that it may have. */
+const MACROBLOCK_BYTES = 400;
+/** For the header, the last macroblock before it proves to be too long, and word stores. */
+const SLICE_REST_BYTES = 4096;
+
+/**
+ * Codes the macroblocks of a picture or of a part of it, slice by slice, and
+ * reconstructs them as a decoder does. All its memory is taken at the beginning.
+ */
+export class MacroblockCoder {
+  readonly columns: number;
+  readonly rows: number;
+  readonly #kernels = new Kernels<H264Exports>(module);
+  readonly #header: number;
+  readonly #layout: number;
+  readonly #qpOffsets: number;
+  readonly #hints: number;
+  readonly #out: number;
+  #usesQpOffsets = false;
+  #usesHints = false;
+
+  constructor({ columns, rows, openSides, forbidden }: CoderOptions) {
+    this.columns = columns;
+    this.rows = rows;
+    const kernels = this.#kernels;
+    const { exports } = kernels;
+    kernels.begin();
+    kernels.bytes(exports.cavlcTables(), 2912).set(cavlcTableBytes());
+    const macroblocks = columns * rows;
+    exports.layOut(kernels.reserve(exports.coderBytes(columns, rows)), columns, rows);
+    this.#header = kernels.reserve(64);
+    this.#layout = kernels.reserve(64);
+    this.#qpOffsets = kernels.reserve(macroblocks);
+    this.#hints = kernels.reserve(macroblocks);
+    this.#out = kernels.reserve(macroblocks * MACROBLOCK_BYTES + SLICE_REST_BYTES);
+    const { left, top, right, bottom } = openSides;
+    const sides = Number(left) + 2 * Number(top) + 4 * Number(right) + 8 * Number(bottom);
+    const bar = forbidden ?? { x: 0, y: 0, width: 0, height: 0 };
+    exports.setReach(
+      sides,
+      bar.x * 16,
+      bar.y * 16,
+      (bar.x + bar.width) * 16,
+      (bar.y + bar.height) * 16,
+    );
+  }
+
+  /**
+   * Sets the picture that is coded next.
+   * @param part of `picture`, in luma samples, even; what lies beyond the picture repeats its edge
+   */
+  setSource(picture: Picture, part: { readonly x: number; readonly y: number }): void {
+    for (const [plane, { data, width, height }] of planesOf(picture).entries()) {
+      const shift = plane === 0 ? 0 : 1;
+      const left = part.x >> shift;
+      const top = part.y >> shift;
+      const stride = (this.columns * 16) >> shift;
+      const rows = (this.rows * 16) >> shift;
+      const start = this.#kernels.exports.sourceOf(plane);
+      const to = this.#kernels.bytes(start, stride * rows);
+      const inside = Math.min(stride, width - left);
+      for (let y = 0; y < rows; y++) {
+        const from = Math.min(top + y, height - 1) * width + left;
+        const at = y * stride;
+        to.set(data.subarray(from, from + inside), at);
+        if (inside < stride) to.fill(data[from + inside - 1]!, at + inside, at + stride);
+      }
+    }
+  }
+
+  /**
+   * What is added to a slice's quantiser, per macroblock; null for nothing.
+   * @param offsets int8 [rows, columns]
+   */
+  setQpOffsets(offsets: Int8Array | null): void {
+    this.#usesQpOffsets = offsets !== null;
+    if (offsets) {
+      const bytes = new Uint8Array(offsets.buffer, offsets.byteOffset, offsets.length);
+      this.#kernels.bytes(this.#qpOffsets, offsets.length).set(bytes);
+    }
+  }
+
+  /**
+   * Where skipping is likely, for quick decisions; null for nowhere.
+   * @param hints u8 [rows, columns]: 1 likely, 0 not
+   */
+  setHints(hints: Uint8Array | null): void {
+    this.#usesHints = hints !== null;
+    if (hints) this.#kernels.bytes(this.#hints, hints.length).set(hints);
+  }
+
+  /**
+   * Codes a slice.
+   * @returns its RBSP, without emulation prevention: a view that the next call takes away
+   */
+  codeSlice(request: SliceRequest): Uint8Array<ArrayBuffer> {
+    const { exports } = this.#kernels;
+    this.#kernels.bytes(this.#header, request.header.length).set(request.header);
+    new Int32Array(exports.memory.buffer, this.#layout, 11).set([
+      request.first,
+      request.count,
+      request.type === "I" ? 1 : request.type === "P" ? 0 : 2,
+      request.qp,
+      request.effort === "live" ? 0 : 1,
+      this.#header,
+      request.headerBits,
+      this.#out,
+      this.#usesQpOffsets ? this.#qpOffsets : 0,
+      this.#usesHints ? this.#hints : 0,
+      Number(request.isDeblocked),
+    ]);
+    const bytes = exports.codeSlice(this.#layout);
+    return this.#kernels.bytes(this.#out, bytes);
+  }
+
+  /** What was coded becomes the picture that the next one looks at. */
+  finishPicture(): void {
+    this.#kernels.exports.finishPicture();
+  }
+
+  /** The picture that was finished last, in whole macroblocks. */
+  reconstruction(): Picture {
+    const width = this.columns * 16;
+    const height = this.rows * 16;
+    const picture = pictureOf(new Uint8Array((width * height * 3) / 2), width, height);
+    const { exports } = this.#kernels;
+    for (const [plane, { data, width, height }] of planesOf(picture).entries()) {
+      const stride = exports.strideOf(plane);
+      const from = this.#kernels.bytes(exports.referenceOf(plane), stride * height);
+      for (let y = 0; y < height; y++) {
+        data.set(from.subarray(y * stride, y * stride + width), y * width);
+      }
+    }
+    return picture;
+  }
+}
