@@ -1,8 +1,17 @@
 import { initQuantisation } from "./h264/quantisation-tables";
 
 export { cavlcTables } from "./h264/cavlc";
+export { placeRgb } from "./h264/colour";
 export { setReach } from "./h264/motion";
-export { coderBytes, finishPicture, layOut, referenceOf, sourceOf, strideOf } from "./h264/planes";
+export {
+  coderBytes,
+  finishPicture,
+  layOut,
+  recordsStart,
+  referenceOf,
+  sourceOf,
+  strideOf,
+} from "./h264/planes";
 export { codeSlice } from "./h264/slice";
 export { heapBase } from "./memory";
 

@@ -1,8 +1,8 @@
+import type { Rectangle } from "../../../avatar/rectangle.ts";
 import { type KernelExports, Kernels } from "../../../avatar/wasm/kernels.ts";
 import { module } from "../gen/h264.js";
 import { cavlcTableBytes } from "./cavlc-tables.ts";
 import { type Picture, pictureOf, planesOf } from "./picture.ts";
-import type { Rectangle } from "./slice-map.ts";
 
 /** The kernels of `assembly/h264.ts`. */
 interface H264Exports extends KernelExports {
@@ -15,7 +15,13 @@ interface H264Exports extends KernelExports {
   strideOf(plane: number): number;
   codeSlice(layout: number): number;
   finishPicture(): void;
+  recordsStart(): number;
+  placeRgb(layout: number): void;
 }
+
+/** Of `assembly/h264/planes.ts`. */
+const RECORD_BYTES = 128;
+const SKIP = 0;
 
 /** Beyond these sides of the coder's macroblocks the picture ends, and repeats its edge. */
 export interface OpenSides {
@@ -67,6 +73,8 @@ export class MacroblockCoder {
   readonly #qpOffsets: number;
   readonly #hints: number;
   readonly #out: number;
+  #rgb = 0;
+  #rgbBytes = 0;
   #usesQpOffsets = false;
   #usesHints = false;
 
@@ -120,6 +128,39 @@ export class MacroblockCoder {
   }
 
   /**
+   * Puts a picture in RGB over the source.
+   * @param pixels 8-bit RGB [region.height, region.width, 3]
+   * @param region relative to the coder's macroblocks, in samples, within them
+   * @param softEdge samples over which the source shines through, at the sides that `softSides` names
+   */
+  placeRgb(pixels: Uint8Array, region: Rectangle, softEdge: number, softSides: OpenSides): void {
+    const { exports } = this.#kernels;
+    if (pixels.length > this.#rgbBytes) {
+      // Larger than any before it: from now on there is room.
+      this.#rgb = this.#kernels.reserve(pixels.length);
+      this.#rgbBytes = pixels.length;
+    }
+    this.#kernels.bytes(this.#rgb, pixels.length).set(pixels);
+    new Int32Array(exports.memory.buffer, this.#layout, 14).set([
+      this.#rgb,
+      region.width,
+      region.height,
+      region.x,
+      region.y,
+      exports.sourceOf(0),
+      exports.sourceOf(1),
+      exports.sourceOf(2),
+      this.columns * 16,
+      softEdge,
+      Number(softSides.left),
+      Number(softSides.top),
+      Number(softSides.right),
+      Number(softSides.bottom),
+    ]);
+    exports.placeRgb(this.#layout);
+  }
+
+  /**
    * What is added to a slice's quantiser, per macroblock; null for nothing.
    * @param offsets int8 [rows, columns]
    */
@@ -169,15 +210,39 @@ export class MacroblockCoder {
     this.#kernels.exports.finishPicture();
   }
 
+  /** Which macroblocks of the picture coded last were skipped. @returns u8 [rows, columns]: 1 skipped */
+  skipped(): Uint8Array<ArrayBuffer> {
+    const count = this.columns * this.rows;
+    const records = this.#kernels.bytes(this.#kernels.exports.recordsStart(), count * RECORD_BYTES);
+    return Uint8Array.from({ length: count }, (_, n) => Number(records[n * RECORD_BYTES] === SKIP));
+  }
+
   /** The picture that was finished last, in whole macroblocks. */
   reconstruction(): Picture {
+    const { exports } = this.#kernels;
+    return this.#read(
+      (plane) => exports.referenceOf(plane),
+      (plane) => exports.strideOf(plane),
+    );
+  }
+
+  /** The source, in whole macroblocks. */
+  source(): Picture {
+    const width = this.columns * 16;
+    const { exports } = this.#kernels;
+    return this.#read(
+      (plane) => exports.sourceOf(plane),
+      (plane) => (plane === 0 ? width : width / 2),
+    );
+  }
+
+  #read(startOf: (plane: number) => number, strideOf: (plane: number) => number): Picture {
     const width = this.columns * 16;
     const height = this.rows * 16;
     const picture = pictureOf(new Uint8Array((width * height * 3) / 2), width, height);
-    const { exports } = this.#kernels;
     for (const [plane, { data, width, height }] of planesOf(picture).entries()) {
-      const stride = exports.strideOf(plane);
-      const from = this.#kernels.bytes(exports.referenceOf(plane), stride * height);
+      const stride = strideOf(plane);
+      const from = this.#kernels.bytes(startOf(plane), stride * height);
       for (let y = 0; y < height; y++) {
         data.set(from.subarray(y * stride, y * stride + width), y * width);
       }

@@ -18,12 +18,7 @@ export function maxNalBytes(rbspBytes: number): number {
  * @param header its first byte
  * @returns where it ends
  */
-export function putNalUnit(
-  out: Uint8Array,
-  at: number,
-  header: number,
-  rbsp: Uint8Array,
-): number {
+export function putNalUnit(out: Uint8Array, at: number, header: number, rbsp: Uint8Array): number {
   out[at] = 0;
   out[at + 1] = 0;
   out[at + 2] = 0;

@@ -1,10 +1,4 @@
-/** A rectangle; in macroblocks where nothing else is said. */
-export interface Rectangle {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
+import type { Rectangle } from "../../../avatar/rectangle.ts";
 
 /**
  * How a picture is cut into slices.
@@ -21,7 +15,7 @@ export interface Slice {
   /** Address of its first macroblock in the picture: first_mb_in_slice. */
   readonly first: number;
   readonly count: number;
-  /** Whether it is coded for every session anew. */
+  /** Whether it belongs to D, which is coded anew for every session that speaks. */
   readonly isLive: boolean;
 }
 
