@@ -68,8 +68,7 @@ export class TinyH264 {
     );
     if (code >= FIRST_ERROR) throw new Error(`h264bsd answers ${code}`);
     if (code !== PICTURE_READY) throw new Error(`no picture: h264bsd answers ${code}`);
-    const count =
-      (module.getValue(width, "i32") * module.getValue(height, "i32") * 3) / 2;
+    const count = (module.getValue(width, "i32") * module.getValue(height, "i32") * 3) / 2;
     const at = module.getValue(picture, "i32");
     return module.HEAPU8.slice(at, at + count);
   }

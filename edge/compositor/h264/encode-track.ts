@@ -1,8 +1,8 @@
 import type { Rectangle } from "../../../avatar/rectangle.ts";
 import { macroblockSize, type StreamFormat } from "./parameter-sets.ts";
 import { PartCoder } from "./part-coder.ts";
-import { type Picture, pictureOf } from "./picture.ts";
-import { type SliceMode, sliceMap } from "./slice-map.ts";
+import { type Picture, pictureOf, planesOf } from "./picture.ts";
+import { type SliceMap, type SliceMode, sliceMap } from "./slice-map.ts";
 import type { CodedPicture, Group, Track, TrackFrame } from "./track.ts";
 
 /** The frames of an avatar. */
@@ -31,13 +31,23 @@ export interface EncodeOptions {
   readonly groupFrames?: number;
   /** An IDR variant every so many frames of a group; 0 for none. Default 1 second. */
   readonly keyEveryFrames?: number;
-  /** Told of every frame that is coded. */
-  readonly onFrame?: () => void;
+  /** Told of every picture that is coded. */
+  readonly onPicture?: (coded: CodedFrame) => void;
   readonly signal?: AbortSignal;
 }
 
+/** A picture of the loop, without any mouth. */
+export interface CodedFrame {
+  readonly position: number;
+  /** Of the avatar. */
+  readonly frame: number;
+  readonly source: Picture;
+  /** What every decoder shows. */
+  readonly shown: () => Picture;
+}
+
 /** All options of `encodeTrack`, checked, with their defaults. */
-type Settings = Required<Omit<EncodeOptions, "onFrame" | "signal">>;
+type Settings = Required<Omit<EncodeOptions, "onPicture" | "signal">>;
 
 /** IDR pictures gain most from quality, as all of the group is built on them. */
 const DEFAULT_INTRA_QP = 24;
@@ -202,9 +212,38 @@ export async function encodeGroup(
       background,
       hints: idle.coder.skipped(),
     });
-    options.onFrame?.();
+    const shown = () =>
+      combine(frames, map, fixed.coder.reconstruction(), idle.coder.reconstruction());
+    options.onPicture?.({ position: start + n, frame, source, shown });
   }
   return { map, frames: coded };
+}
+
+/** D put into the rest; cropped. */
+function combine(
+  { width, height }: Pick<BackgroundFrames, "width" | "height">,
+  { live }: SliceMap,
+  fixed: Picture,
+  idle: Picture,
+): Picture {
+  const picture = pictureOf(new Uint8Array((width * height * 3) / 2), width, height);
+  const [around, inside] = [planesOf(fixed), planesOf(idle)];
+  for (const [plane, { data, width, height }] of planesOf(picture).entries()) {
+    const side = plane === 0 ? 16 : 8;
+    const rest = around[plane]!;
+    const part = inside[plane]!;
+    for (let y = 0; y < height; y++) {
+      const row = y * rest.width;
+      data.set(rest.data.subarray(row, row + width), y * width);
+      const own = y - live.y * side;
+      if (own < 0 || own >= part.height) continue;
+      const left = live.x * side;
+      const count = Math.min(part.width, width - left);
+      const from = own * part.width;
+      data.set(part.data.subarray(from, from + count), y * width + left);
+    }
+  }
+  return picture;
 }
 
 function bytesOf({ y, u, v }: Picture): Uint8Array {

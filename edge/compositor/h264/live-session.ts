@@ -1,8 +1,10 @@
+import type { Rectangle } from "../../../avatar/rectangle.ts";
 import { softSides } from "../band.ts";
 import { AccessUnitWriter } from "./access-unit.ts";
 import { backgroundPicture } from "./encode-track.ts";
 import { FRAME_NUM_BITS } from "./parameter-sets.ts";
 import { PartCoder } from "./part-coder.ts";
+import type { Picture } from "./picture.ts";
 import { RateControl, type RateTarget } from "./rate-control.ts";
 import { patchSlice } from "./slice-header.ts";
 import type { Slice } from "./slice-map.ts";
@@ -62,6 +64,8 @@ export class LiveSession {
   #frameNum = 0;
   #idrParity = 0;
   #shown: Shown = "published";
+  #shownGroup = 0;
+  #hints = new Uint8Array(0);
 
   /** @throws RangeError when the track is empty */
   constructor(track: Track, options: SessionOptions = {}) {
@@ -81,6 +85,16 @@ export class LiveSession {
   get next(): Pick<TrackFrame, "frame" | "region"> & { readonly position: number } {
     const { frame, region } = this.#here();
     return { frame, region, position: this.#position() };
+  }
+
+  /**
+   * D as every viewer has it now; null while it is the published one.
+   * @internal
+   */
+  reconstruction(): { readonly live: Rectangle; readonly picture: Picture } | null {
+    if (this.#shown === "published") return null;
+    const group = this.#track.groups[this.#shownGroup]!;
+    return { live: group.map.live, picture: this.#coderOf(group).coder.reconstruction() };
   }
 
   /** Moves D's rate, from the next frame on. */
@@ -123,6 +137,7 @@ export class LiveSession {
       ? this.#putPublished(group, picture, isKeyFrame)
       : this.#putLive(group, here, picture, mouth, isKeyFrame);
     this.#shown = isPublished ? "published" : "live";
+    this.#shownGroup = this.#groupIndex;
     this.#frameNum = (this.#frameNum + 1) % FRAME_NUMS;
     this.#advance();
     return { parts: this.#writer.finish(), isKeyFrame, position, frame, qp };
@@ -147,7 +162,7 @@ export class LiveSession {
     const live = this.#coderOf(group);
     live.coder.setSource(backgroundPicture(group, here), { x: 0, y: 0 });
     if (mouth) this.#placeMouth(live, group, here, mouth);
-    live.coder.setHints(here.hints);
+    live.coder.setHints(this.#hintsOf(group, here, mouth !== null));
     const isIntra = isIdr || this.#shown === "published";
     const qp = this.#rate.choose(isIntra);
     const coded: Uint8Array[] = [];
@@ -181,6 +196,21 @@ export class LiveSession {
     const place = { ...region, x: region.x - x * 16, y: region.y - y * 16 };
     const { format, softEdge } = this.#track;
     live.coder.placeRgb(mouth, place, softEdge, softSides(format, region));
+  }
+
+  /** Where the mouth is, what the background did says nothing. */
+  #hintsOf({ map: { live } }: Group, { hints, region }: TrackFrame, hasMouth: boolean): Uint8Array {
+    if (!hasMouth) return hints;
+    if (this.#hints.length !== hints.length) this.#hints = new Uint8Array(hints.length);
+    this.#hints.set(hints);
+    const left = Math.floor(region.x / 16) - live.x;
+    const right = Math.ceil((region.x + region.width) / 16) - live.x;
+    const top = Math.floor(region.y / 16) - live.y;
+    const bottom = Math.ceil((region.y + region.height) / 16) - live.y;
+    for (let row = top; row < bottom; row++) {
+      this.#hints.fill(0, row * live.width + left, row * live.width + right);
+    }
+    return this.#hints;
   }
 
   #putStored(rbsp: Uint8Array, slice: Slice, isIdr: boolean): void {

@@ -21,23 +21,33 @@ const halves = memory.data(32, 16);
 const CORNER: usize = 4;
 let hasLeftEdge = false;
 let hasAboveEdge = false;
+let hasCornerSample = false;
 
 /** Which modes the neighbours allow, a bit per mode. */
 export function allowedModes(): i32 {
-  if (hasLeftEdge && hasAboveEdge) return 0x1ff;
+  if (hasLeftEdge && hasAboveEdge) {
+    const needCorner = (1 << DOWN_RIGHT) | (1 << VERTICAL_RIGHT) | (1 << HORIZONTAL_DOWN);
+    return hasCornerSample ? 0x1ff : 0x1ff & ~needCorner;
+  }
   if (hasAboveEdge) return (1 << VERTICAL) | (1 << DC) | (1 << DOWN_LEFT) | (1 << VERTICAL_LEFT);
   if (hasLeftEdge) return (1 << HORIZONTAL) | (1 << DC) | (1 << HORIZONTAL_UP);
   return 1 << DC;
 }
 
-/** Gathers the neighbours of a block. @param at its first sample */
+/**
+ * Gathers the neighbours of a block.
+ * @param at its first sample
+ * @param hasCorner may be missing where left and above are there: above a slice's second row
+ */
 export function gatherEdge(
   at: usize,
   stride: usize,
   hasLeft: bool,
   hasAbove: bool,
+  hasCorner: bool,
   hasAboveRight: bool,
 ): void {
+  hasCornerSample = hasCorner;
   hasLeftEdge = hasLeft;
   hasAboveEdge = hasAbove;
   if (hasLeft) {

@@ -157,7 +157,10 @@ export function codeBlocks(qp: i32, isThorough: bool, limit: i32): bool {
     const x = blockX(i);
     const y = blockY(i);
     const at = lumaHere() + 4 * y * lumaStride + 4 * x;
-    gatherEdge(at, lumaStride, x > 0 || hasA, y > 0 || hasB, hasAboveRight(i, x, y));
+    const hasLeft = x > 0 || hasA;
+    const hasAbove = y > 0 || hasB;
+    const hasCorner = x > 0 ? hasAbove : y > 0 ? hasA : hasD;
+    gatherEdge(at, lumaStride, hasLeft, hasAbove, hasCorner, hasAboveRight(i, x, y));
     const inGrid = gridAt(x, y);
     const likely = predictedMode(inGrid);
     const best = chooseMode(x, y, likely);
