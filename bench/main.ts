@@ -9,6 +9,7 @@ import { benchTenants } from "./core/tenants.ts";
 import { benchZipf } from "./core/zipf.ts";
 import { benchIdle } from "./edge/idle.ts";
 import { benchWorkerd } from "./edge/workerd.ts";
+import { benchH264 } from "./h264/main.ts";
 import { benchLru } from "./lru.ts";
 import { benchPath } from "./path.ts";
 import { plotFrameCost } from "./plot.ts";
@@ -22,6 +23,7 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   path: benchPath,
   png: benchPng,
   jpeg: benchJpeg,
+  h264: benchH264,
   lru: benchLru,
   core: benchCore,
   tenants: benchTenants,

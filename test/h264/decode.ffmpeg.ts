@@ -11,9 +11,9 @@ import { SeededRandom } from "../fuzz/random.ts";
 import { assertShown, type Expected, playRandomly, randomTrack } from "../support/h264-streams.ts";
 import { TinyH264 } from "../support/tiny-h264.ts";
 
-const FRAMES = Number(process.env["H264_FRAMES"] ?? 10_000);
+const FRAMES = Number(process.env.H264_FRAMES ?? 10_000);
 const FRAMES_PER_STREAM = 50;
-const SEED = Number(process.env["H264_SEED"] ?? 1);
+const SEED = Number(process.env.H264_SEED ?? 1);
 
 const folder = mkdtempSync(join(tmpdir(), "mouthpiece-h264-"));
 after(() => rmSync(folder, { recursive: true }));

@@ -2,12 +2,12 @@ import { initQuantisation } from "./h264/quantisation-tables";
 
 export { cavlcTables } from "./h264/cavlc";
 export { placeRgb } from "./h264/colour";
+export { maxHintBytes, setHints, takeHints } from "./h264/hints";
 export { setReach } from "./h264/motion";
 export {
   coderBytes,
   finishPicture,
   layOut,
-  recordsStart,
   referenceOf,
   sourceOf,
   strideOf,

@@ -210,7 +210,7 @@ export async function encodeGroup(
       picture,
       keyPicture,
       background,
-      hints: idle.coder.skipped(),
+      hints: idle.coder.hints(),
     });
     const shown = () =>
       combine(frames, map, fixed.coder.reconstruction(), idle.coder.reconstruction());

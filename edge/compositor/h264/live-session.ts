@@ -65,7 +65,6 @@ export class LiveSession {
   #idrParity = 0;
   #shown: Shown = "published";
   #shownGroup = 0;
-  #hints = new Uint8Array(0);
 
   /** @throws RangeError when the track is empty */
   constructor(track: Track, options: SessionOptions = {}) {
@@ -162,7 +161,7 @@ export class LiveSession {
     const live = this.#coderOf(group);
     live.coder.setSource(backgroundPicture(group, here), { x: 0, y: 0 });
     if (mouth) this.#placeMouth(live, group, here, mouth);
-    live.coder.setHints(this.#hintsOf(group, here, mouth !== null));
+    live.coder.setHints(here.hints, mouth ? macroblocksOf(group, here) : null);
     const isIntra = isIdr || this.#shown === "published";
     const qp = this.#rate.choose(isIntra);
     const coded: Uint8Array[] = [];
@@ -196,21 +195,6 @@ export class LiveSession {
     const place = { ...region, x: region.x - x * 16, y: region.y - y * 16 };
     const { format, softEdge } = this.#track;
     live.coder.placeRgb(mouth, place, softEdge, softSides(format, region));
-  }
-
-  /** Where the mouth is, what the background did says nothing. */
-  #hintsOf({ map: { live } }: Group, { hints, region }: TrackFrame, hasMouth: boolean): Uint8Array {
-    if (!hasMouth) return hints;
-    if (this.#hints.length !== hints.length) this.#hints = new Uint8Array(hints.length);
-    this.#hints.set(hints);
-    const left = Math.floor(region.x / 16) - live.x;
-    const right = Math.ceil((region.x + region.width) / 16) - live.x;
-    const top = Math.floor(region.y / 16) - live.y;
-    const bottom = Math.ceil((region.y + region.height) / 16) - live.y;
-    for (let row = top; row < bottom; row++) {
-      this.#hints.fill(0, row * live.width + left, row * live.width + right);
-    }
-    return this.#hints;
   }
 
   #putStored(rbsp: Uint8Array, slice: Slice, isIdr: boolean): void {
@@ -263,6 +247,15 @@ export class LiveSession {
     }
     throw new RangeError(`position ${position} is beyond the end of the loop`);
   }
+}
+
+/** Where the mouth is, among the macroblocks of D. */
+function macroblocksOf({ map: { live } }: Group, { region }: TrackFrame): Rectangle {
+  const x = Math.floor(region.x / 16);
+  const y = Math.floor(region.y / 16);
+  const width = Math.ceil((region.x + region.width) / 16) - x;
+  const height = Math.ceil((region.y + region.height) / 16) - y;
+  return { x: x - live.x, y: y - live.y, width, height };
 }
 
 /** Begins a session. */

@@ -15,13 +15,14 @@ interface H264Exports extends KernelExports {
   strideOf(plane: number): number;
   codeSlice(layout: number): number;
   finishPicture(): void;
-  recordsStart(): number;
+  maxHintBytes(columns: number, rows: number): number;
+  setHints(at: number): void;
+  takeHints(out: number): number;
   placeRgb(layout: number): void;
 }
 
-/** Of `assembly/h264/planes.ts`. */
-const RECORD_BYTES = 128;
-const SKIP = 0;
+/** Of `assembly/h264/hints.ts`: a mouth covers the macroblock. */
+const COVERED = 0x80;
 
 /** Beyond these sides of the coder's macroblocks the picture ends, and repeats its edge. */
 export interface OpenSides {
@@ -76,7 +77,6 @@ export class MacroblockCoder {
   #rgb = 0;
   #rgbBytes = 0;
   #usesQpOffsets = false;
-  #usesHints = false;
 
   constructor({ columns, rows, openSides, forbidden }: CoderOptions) {
     this.columns = columns;
@@ -90,7 +90,7 @@ export class MacroblockCoder {
     this.#header = kernels.reserve(64);
     this.#layout = kernels.reserve(64);
     this.#qpOffsets = kernels.reserve(macroblocks);
-    this.#hints = kernels.reserve(macroblocks);
+    this.#hints = kernels.reserve(exports.maxHintBytes(columns, rows));
     this.#out = kernels.reserve(macroblocks * MACROBLOCK_BYTES + SLICE_REST_BYTES);
     const { left, top, right, bottom } = openSides;
     const sides = Number(left) + 2 * Number(top) + 4 * Number(right) + 8 * Number(bottom);
@@ -173,12 +173,25 @@ export class MacroblockCoder {
   }
 
   /**
-   * Where skipping is likely, for quick decisions; null for nowhere.
-   * @param hints u8 [rows, columns]: 1 likely, 0 not
+   * What is known of the macroblocks of the picture that is coded next, for
+   * quick decisions; null for nothing.
+   * @param hints as `hints` gives them
+   * @param covered in macroblocks: where they say nothing, because something else is shown
    */
-  setHints(hints: Uint8Array | null): void {
-    this.#usesHints = hints !== null;
-    if (hints) this.#kernels.bytes(this.#hints, hints.length).set(hints);
+  setHints(hints: Uint8Array | null, covered: Rectangle | null): void {
+    const { exports } = this.#kernels;
+    if (!hints) {
+      exports.setHints(0);
+      return;
+    }
+    const bytes = this.#kernels.bytes(this.#hints, hints.length);
+    bytes.set(hints);
+    exports.setHints(this.#hints);
+    if (!covered) return;
+    for (let row = covered.y; row < covered.y + covered.height; row++) {
+      const first = row * this.columns + covered.x;
+      for (let mb = first; mb < first + covered.width; mb++) bytes[mb]! |= COVERED;
+    }
   }
 
   /**
@@ -188,7 +201,7 @@ export class MacroblockCoder {
   codeSlice(request: SliceRequest): Uint8Array<ArrayBuffer> {
     const { exports } = this.#kernels;
     this.#kernels.bytes(this.#header, request.header.length).set(request.header);
-    new Int32Array(exports.memory.buffer, this.#layout, 11).set([
+    new Int32Array(exports.memory.buffer, this.#layout, 10).set([
       request.first,
       request.count,
       request.type === "I" ? 1 : request.type === "P" ? 0 : 2,
@@ -198,7 +211,6 @@ export class MacroblockCoder {
       request.headerBits,
       this.#out,
       this.#usesQpOffsets ? this.#qpOffsets : 0,
-      this.#usesHints ? this.#hints : 0,
       Number(request.isDeblocked),
     ]);
     const bytes = exports.codeSlice(this.#layout);
@@ -210,11 +222,10 @@ export class MacroblockCoder {
     this.#kernels.exports.finishPicture();
   }
 
-  /** Which macroblocks of the picture coded last were skipped. @returns u8 [rows, columns]: 1 skipped */
-  skipped(): Uint8Array<ArrayBuffer> {
-    const count = this.columns * this.rows;
-    const records = this.#kernels.bytes(this.#kernels.exports.recordsStart(), count * RECORD_BYTES);
-    return Uint8Array.from({ length: count }, (_, n) => Number(records[n * RECORD_BYTES] === SKIP));
+  /** What the picture that was coded last tells of its macroblocks, see `assembly/h264/hints.ts`. */
+  hints(): Uint8Array<ArrayBuffer> {
+    const bytes = this.#kernels.exports.takeHints(this.#hints);
+    return this.#kernels.bytes(this.#hints, bytes).slice();
   }
 
   /** The picture that was finished last, in whole macroblocks. */

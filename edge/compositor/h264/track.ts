@@ -26,7 +26,7 @@ export interface TrackFrame {
   readonly keyPicture: CodedPicture | null;
   /** The source of D: I420 planes of whole macroblocks, luma [16 live.height, 16 live.width]. */
   readonly background: Uint8Array;
-  /** u8 [live.height, live.width]: 1 where the macroblock of the background was skipped. */
+  /** How the macroblocks of D were coded in `picture`, see `../assembly/h264/hints.ts`. */
   readonly hints: Uint8Array;
 }
 

@@ -74,10 +74,9 @@ export function predictSkip(): void {
 /**
  * Searches the vectors of a kind of partitions. Finds those of 16x16 first.
  * @param effort of the search, 0 to 2
- * @param hint a vector to try; the collocated one's of the picture before is tried too
  * @returns what they seem to cost: Hadamard sum and bits, x 16
  */
-export function searchParts(kind: u8, effort: i32, hint: i32): i32 {
+export function searchParts(kind: u8, effort: i32): i32 {
   forgetVectors();
   const width = partWidth(kind);
   const height = partHeight(kind);
@@ -92,14 +91,14 @@ export function searchParts(kind: u8, effort: i32, hint: i32): i32 {
       beginSearch(x, y, width, height, predicted);
       tryWhole(predicted);
       tryWhole(0);
-      if (kind == INTER_16X16) tryNeighbours(hint);
+      if (kind == INTER_16X16) tryNeighbours();
       else {
         tryWhole(load<i32>(vectors));
         if (kind != INTER_8X8) {
           tryWhole(load<i32>(vectors + 4 * (5 + ((<usize>y >> 2) & 2) + (<usize>x >> 3))));
         }
       }
-      walk(effort == 0 ? 6 : 16, effort > 0);
+      walk(16, true);
       const vector = refine(effort > 0);
       if (searchCost() == FAR) return FAR;
       total += searchCost();
@@ -110,8 +109,25 @@ export function searchParts(kind: u8, effort: i32, hint: i32): i32 {
   return total;
 }
 
-function tryNeighbours(hint: i32): void {
-  tryWhole(hint);
+/**
+ * Takes vectors that are known instead of searching them.
+ * @returns whether all of them lead where they may
+ */
+export function takeVectors(kind: u8, from: usize): bool {
+  const width = partWidth(kind);
+  const height = partHeight(kind);
+  let place = vectors + 4 * firstVector(kind);
+  for (let y = 0; y < 16; y += height) {
+    for (let x = 0; x < 16; x += width, place += 4, from += 4) {
+      const vector = load<i32>(from);
+      if (!isReachable(x, y, width, height, vector)) return false;
+      store<i32>(place, vector);
+    }
+  }
+  return true;
+}
+
+function tryNeighbours(): void {
   if (hasA) tryWhole(load<i32>(vectorGrid + 4 * (gridAt(0, 0) - 1)));
   if (hasB) tryWhole(load<i32>(vectorGrid + 4 * (gridAt(0, 0) - ROW)));
   if (hasC) tryWhole(load<i32>(vectorGrid + 4 * (gridAt(0, 0) - ROW + 4)));

@@ -1,9 +1,17 @@
 // Motion search, and the prediction that a vector gives.
 import { seBits } from "./bits";
 import { bitCostSad } from "./candidate";
+import {
+  chooseHalves,
+  first,
+  firstStride,
+  gatherHalfSamples,
+  second,
+  secondStride,
+} from "./half-samples";
 import { predictChromaInter, predictLuma } from "./interpolate";
 import { CHROMA_AT, PREDICTION, SOURCE } from "./macroblock-state";
-import { sad, satd } from "./metrics";
+import { sad, satd, satdOfMean } from "./metrics";
 import { mbX, mbY, vectorOf, vectorX, vectorY } from "./neighbours";
 import {
   chromaStride,
@@ -123,6 +131,8 @@ let partHeight: i32 = 0;
 let predicted: i32 = 0;
 let found: i32 = 0;
 let foundCost: i32 = FAR;
+/** From where the search goes on by fractions. */
+let origin: i32 = 0;
 
 /** Cost of the last search: Hadamard sum and bits, x 16. */
 export function searchCost(): i32 {
@@ -194,13 +204,28 @@ export function walk(steps: i32, isWide: bool): void {
 }
 
 /** Tries a vector as it is, by the Hadamard sum of what its prediction misses. */
-export function tryExact(vector: i32): void {
+function tryExact(vector: i32): void {
   if (!isReachable(partX, partY, partWidth, partHeight, vector)) return;
   predictLumaPart(partX, partY, partWidth, partHeight, vector);
   const at = <usize>(partY * 16 + partX);
-  const cost =
-    (satd(SOURCE + at, 16, PREDICTION + at, 16, partWidth, partHeight) << COST_SHIFT) +
-    vectorCost(vector);
+  take(vector, satd(SOURCE + at, 16, PREDICTION + at, 16, partWidth, partHeight));
+}
+
+/** The same of a vector around `origin`, whose half samples have been gathered. */
+function tryNear(x: i32, y: i32): void {
+  const vector = vectorOf(vectorX(origin) + x, vectorY(origin) + y);
+  if (abs(vectorX(vector)) > MAX_VECTOR || abs(vectorY(vector)) > MAX_VECTOR) return;
+  chooseHalves(x, y);
+  const source = SOURCE + <usize>(partY * 16 + partX);
+  take(
+    vector,
+    satdOfMean(source, first, firstStride, second, secondStride, partWidth, partHeight),
+  );
+}
+
+@inline
+function take(vector: i32, error: i32): void {
+  const cost = (error << COST_SHIFT) + vectorCost(vector);
   if (cost >= foundCost) return;
   foundCost = cost;
   found = vector;
@@ -212,30 +237,65 @@ export function tryExact(vector: i32): void {
  * @returns the vector; `searchCost` says what it costs
  */
 export function refine(isThorough: bool): i32 {
-  const whole = found;
   if (foundCost == FAR) return 0;
+  origin = found;
   // From sums of differences to Hadamard sums.
   foundCost = FAR;
-  tryExact(whole);
+  const x = vectorX(origin);
+  const y = vectorY(origin);
+  const isInside =
+    isReachable(partX, partY, partWidth, partHeight, vectorOf(x - 3, y - 3)) &&
+    isReachable(partX, partY, partWidth, partHeight, vectorOf(x + 3, y + 3));
+  if (isInside) refineNear(isThorough);
+  else refineExactly(isThorough);
+  return found;
+}
+
+/** By half samples that are gathered once. */
+function refineNear(isThorough: bool): void {
+  const at =
+    referenceY +
+    <usize>(mbY * 16 + partY + (vectorY(origin) >> 2)) * lumaStride +
+    <usize>(mbX * 16 + partX + (vectorX(origin) >> 2));
+  gatherHalfSamples(at, lumaStride, partWidth, partHeight);
+  tryNear(0, 0);
+  const x = vectorX(predicted) - vectorX(origin);
+  const y = vectorY(predicted) - vectorY(origin);
+  if (abs(x) <= 3 && abs(y) <= 3 && (x | y) != 0) tryNear(x, y);
+  for (let size = 2; size > 0; size--) {
+    const dx = vectorX(found) - vectorX(origin);
+    const dy = vectorY(found) - vectorY(origin);
+    const left = dx - size >= -3;
+    const right = dx + size <= 3;
+    const top = dy - size >= -3;
+    const bottom = dy + size <= 3;
+    if (left) tryNear(dx - size, dy);
+    if (right) tryNear(dx + size, dy);
+    if (top) tryNear(dx, dy - size);
+    if (bottom) tryNear(dx, dy + size);
+    if (!isThorough) continue;
+    if (left && top) tryNear(dx - size, dy - size);
+    if (right && top) tryNear(dx + size, dy - size);
+    if (left && bottom) tryNear(dx - size, dy + size);
+    if (right && bottom) tryNear(dx + size, dy + size);
+  }
+}
+
+/** Where not all around may be looked at: vector by vector. */
+function refineExactly(isThorough: bool): void {
+  tryExact(origin);
   tryExact(predicted);
   for (let size = 2; size > 0; size--) {
-    const rounds = isThorough ? 2 : 1;
-    for (let round = 0; round < rounds; round++) {
-      const centre = found;
-      const x = vectorX(centre);
-      const y = vectorY(centre);
-      tryExact(vectorOf(x - size, y));
-      tryExact(vectorOf(x + size, y));
-      tryExact(vectorOf(x, y - size));
-      tryExact(vectorOf(x, y + size));
-      if (isThorough) {
-        tryExact(vectorOf(x - size, y - size));
-        tryExact(vectorOf(x + size, y - size));
-        tryExact(vectorOf(x - size, y + size));
-        tryExact(vectorOf(x + size, y + size));
-      }
-      if (found == centre) break;
-    }
+    const x = vectorX(found);
+    const y = vectorY(found);
+    tryExact(vectorOf(x - size, y));
+    tryExact(vectorOf(x + size, y));
+    tryExact(vectorOf(x, y - size));
+    tryExact(vectorOf(x, y + size));
+    if (!isThorough) continue;
+    tryExact(vectorOf(x - size, y - size));
+    tryExact(vectorOf(x + size, y - size));
+    tryExact(vectorOf(x - size, y + size));
+    tryExact(vectorOf(x + size, y + size));
   }
-  return found;
 }

@@ -141,8 +141,3 @@ export function referenceOf(plane: i32): usize {
 export function strideOf(plane: i32): usize {
   return plane == 0 ? lumaStride : chromaStride;
 }
-
-/** Records of 128 bytes, which begin with the kind. */
-export function recordsStart(): usize {
-  return records;
-}

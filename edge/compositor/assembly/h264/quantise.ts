@@ -7,7 +7,7 @@ const MAX_LEVEL: i16 = 2047;
 
 /** Shares of a step below which a level stays away from rounding up, in 64ths. */
 export const INTRA_ROUNDING: i32 = 21;
-export const INTER_ROUNDING: i32 = 11;
+export const INTER_ROUNDING: i32 = 14;
 
 let multipliers: usize = 0;
 let scales: usize = 0;

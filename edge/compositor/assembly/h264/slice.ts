@@ -7,10 +7,13 @@ import {
   markBitsHere,
   putUe,
   rewindBits,
+  ueBits,
 } from "./bits";
 import {
+  bitCost,
   bitCostSad,
   clearCounts,
+  errorHere,
   forgetBest,
   keepRecord,
   loadSource,
@@ -28,7 +31,9 @@ import {
   isSkip,
   predictSkip,
   searchParts,
+  takeVectors,
 } from "./inter";
+import { hintVectors, nextHint } from "./hints";
 import { chooseWhole, codeBlocks, codeWhole } from "./intra";
 import { CANDIDATE, CHROMA_AT, PREDICTION, SOURCE } from "./macroblock-state";
 import { ssd } from "./metrics";
@@ -63,8 +68,6 @@ class SliceLayout {
   out: i32;
   /** u8 per macroblock of the coder: what is added to `qp`; 0 for none. */
   qpOffsets: i32;
-  /** u8 per macroblock of the coder: 1 where skipping is likely; 0 for none. */
-  hints: i32;
   /** Whether the deblocking filter runs within the slice (disable_deblocking_filter_idc 2). */
   isDeblocked: i32;
 }
@@ -79,6 +82,8 @@ let skipped: i32 = 0;
 /** QPY,PRED */
 let qpBefore: i32 = 0;
 let weighedQp: i32 = -1;
+/** Squared error that skipping would leave; negative where that is not known. */
+let skipError: i32 = -1;
 
 /** Codes a slice and reconstructs it. @returns bytes of slice_layer_without_partitioning_rbsp() */
 export function codeSlice(layoutAt: usize): i32 {
@@ -102,10 +107,10 @@ export function codeSlice(layoutAt: usize): i32 {
     loadSource();
     gatherModes();
     if (!isISlice) gatherVectors();
-    const hint = l.hints != 0 ? load<u8>(<usize>l.hints + mb) : 0;
+    skipError = -1;
     if (l.effort > 0) chooseByCost(qp);
-    else chooseQuickly(qp, hint);
-    finishMacroblock(qp);
+    else chooseQuickly(qp, nextHint(mb));
+    finishMacroblock();
   }
   if (skipped > 0) putUe(skipped);
   if (l.isDeblocked != 0) deblockSlice(l.first, l.count);
@@ -113,7 +118,7 @@ export function codeSlice(layoutAt: usize): i32 {
 }
 
 /** Writes the candidate, and keeps what later macroblocks look at. */
-function finishMacroblock(qp: i32): void {
+function finishMacroblock(): void {
   const record = changetype<MbRecord>(CANDIDATE);
   if (record.kind == SKIP || (record.kind < INTRA_16X16 && record.pattern == 0)) {
     // Without mb_qp_delta the quantiser stays what it was.
@@ -127,6 +132,16 @@ function finishMacroblock(qp: i32): void {
   }
   markBitsHere();
   putMacroblock(skipped, qpBefore);
+  if (skipError >= 0 && isSkipCheaper()) {
+    rewindBits();
+    predictSkip();
+    putSamples(PREDICTION);
+    record.qp = <u8>qpBefore;
+    skipped++;
+    takeGrids();
+    keepRecord();
+    return;
+  }
   if (bitsSinceMark() > MAX_MACROBLOCK_BITS) {
     rewindBits();
     putPcm(skipped);
@@ -167,25 +182,26 @@ function chooseByCost(qp: i32): void {
 }
 
 function tryParts(kind: u8, qp: i32): void {
-  if (searchParts(kind, 1, 0) == FAR) return;
+  if (searchParts(kind, 1) == FAR) return;
   codeParts(kind, qp);
   if (isSkip()) return;
   weigh(skipped, qpBefore);
 }
 
 /** At run time: decides by Hadamard sums, and codes it once. */
-function chooseQuickly(qp: i32, hint: u32): void {
+function chooseQuickly(qp: i32, hint: u8): void {
+  if (!isIntraOnly && hint <= INTER_8X8 && followHint(qp, hint)) return;
   let interCost = FAR;
   let kind = INTER_16X16;
   if (!isIntraOnly) {
     findImplied();
-    if (canSkip && isSkipGoodEnough(qp, hint)) {
+    if (canSkip && isSkipGoodEnough(qp, SKIP_STEPS)) {
       putSamples(PREDICTION);
       return;
     }
-    interCost = searchParts(INTER_16X16, 0, 0);
+    interCost = searchParts(INTER_16X16, 0);
     if (interCost != FAR && interCost > worthSplitting(qp)) {
-      const quarters = searchParts(INTER_8X8, 0, 0);
+      const quarters = searchParts(INTER_8X8, 0);
       if (quarters < interCost) {
         interCost = quarters;
         kind = INTER_8X8;
@@ -202,6 +218,22 @@ function chooseQuickly(qp: i32, hint: u32): void {
   if (wholeCost < interCost) codeWhole(qp);
   else codeInter(kind, qp);
 }
+/** Squared steps of the quantiser that skipping may miss; more where the background skipped. */
+const SKIP_STEPS: f32 = 2;
+const HINTED_SKIP_STEPS: f32 = 4;
+
+/** Codes it as the background was coded. @returns whether that may be done */
+function followHint(qp: i32, kind: u8): bool {
+  findImplied();
+  if (canSkip && isSkipGoodEnough(qp, kind == SKIP ? HINTED_SKIP_STEPS : SKIP_STEPS)) {
+    putSamples(PREDICTION);
+    return true;
+  }
+  if (kind == SKIP || !takeVectors(kind, hintVectors)) return false;
+  codeInter(kind, qp);
+  return true;
+}
+
 /** What modes, patterns and more tokens cost beyond what is counted block by block. */
 const INTRA_4X4_BITS: i32 = 8;
 
@@ -212,13 +244,20 @@ function codeInter(kind: u8, qp: i32): void {
   record.kind = SKIP;
 }
 
+/** Whether what was written, and is reconstructed, was not worth its bits. */
+function isSkipCheaper(): bool {
+  const bits = bitsSinceMark() - <i32>ueBits(skipped) + 1;
+  return 16 * skipError <= 16 * errorHere() + bits * bitCost;
+}
+
 /** Squared error below which coding a difference gains nothing: what quantisation leaves. */
-function isSkipGoodEnough(qp: i32, hint: u32): bool {
+function isSkipGoodEnough(qp: i32, steps: f32): bool {
   predictSkip();
   const luma = ssd(SOURCE, 16, PREDICTION, 16, 16, 16);
   const chroma = ssd(SOURCE + CHROMA_AT, 8, PREDICTION + CHROMA_AT, 8, 8, 16);
+  skipError = luma + chroma;
   const step = stepSquared(qp);
-  return luma < <i32>(step * (hint != 0 ? 20 : 12)) && chroma < <i32>(step * (hint != 0 ? 10 : 6));
+  return luma < <i32>(step * steps) && chroma < <i32>(step * steps);
 }
 
 /** Of the quantiser's step, squared. */
@@ -229,7 +268,7 @@ function stepSquared(qp: i32): f32 {
 
 @inline
 function worthSplitting(qp: i32): i32 {
-  return 40 * bitCostSad;
+  return 120 * bitCostSad;
 }
 
 @inline
