@@ -2,6 +2,7 @@ import { initQuantisation } from "./h264/quantisation-tables";
 
 export { cavlcTables } from "./h264/cavlc";
 export { placeRgb } from "./h264/colour";
+export { decodeSlice } from "./h264/decode";
 export { maxHintBytes, setHints, takeHints } from "./h264/hints";
 export { setReach } from "./h264/motion";
 export {

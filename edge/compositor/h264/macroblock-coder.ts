@@ -2,6 +2,7 @@ import type { Rectangle } from "../../../avatar/rectangle.ts";
 import { type KernelExports, Kernels } from "../../../avatar/wasm/kernels.ts";
 import { module } from "../gen/h264.js";
 import { cavlcTableBytes } from "./cavlc-tables.ts";
+import { FRAME_NUM_BITS, INITIAL_QP } from "./parameter-sets.ts";
 import { type Picture, pictureOf, planesOf } from "./picture.ts";
 
 /** The kernels of `assembly/h264.ts`. */
@@ -14,6 +15,15 @@ interface H264Exports extends KernelExports {
   referenceOf(plane: number): number;
   strideOf(plane: number): number;
   codeSlice(layout: number): number;
+  decodeSlice(
+    at: number,
+    bytes: number,
+    first: number,
+    count: number,
+    isIdr: number,
+    frameNumBits: number,
+    initialQp: number,
+  ): number;
   finishPicture(): void;
   maxHintBytes(columns: number, rows: number): number;
   setHints(at: number): void;
@@ -23,6 +33,9 @@ interface H264Exports extends KernelExports {
 
 /** Of `assembly/h264/hints.ts`: a mouth covers the macroblock. */
 const COVERED = 0x80;
+
+/** That may be read beyond the end of a slice. */
+const INPUT_REST_BYTES = 8;
 
 /** Beyond these sides of the coder's macroblocks the picture ends, and repeats its edge. */
 export interface OpenSides {
@@ -74,6 +87,7 @@ export class MacroblockCoder {
   readonly #qpOffsets: number;
   readonly #hints: number;
   readonly #out: number;
+  readonly #outBytes: number;
   #rgb = 0;
   #rgbBytes = 0;
   #usesQpOffsets = false;
@@ -91,7 +105,8 @@ export class MacroblockCoder {
     this.#layout = kernels.reserve(64);
     this.#qpOffsets = kernels.reserve(macroblocks);
     this.#hints = kernels.reserve(exports.maxHintBytes(columns, rows));
-    this.#out = kernels.reserve(macroblocks * MACROBLOCK_BYTES + SLICE_REST_BYTES);
+    this.#outBytes = macroblocks * MACROBLOCK_BYTES + SLICE_REST_BYTES;
+    this.#out = kernels.reserve(this.#outBytes);
     const { left, top, right, bottom } = openSides;
     const sides = Number(left) + 2 * Number(top) + 4 * Number(right) + 8 * Number(bottom);
     const bar = forbidden ?? { x: 0, y: 0, width: 0, height: 0 };
@@ -215,6 +230,26 @@ export class MacroblockCoder {
     ]);
     const bytes = exports.codeSlice(this.#layout);
     return this.#kernels.bytes(this.#out, bytes);
+  }
+
+  /**
+   * Decodes a slice that was coded with the same reach, in place of coding it.
+   * @returns whether it could be; what it would have reconstructed is undefined otherwise
+   */
+  decodeSlice(rbsp: Uint8Array, first: number, count: number, isIdr: boolean): boolean {
+    if (rbsp.length > this.#outBytes - INPUT_REST_BYTES) return false;
+    this.#kernels.bytes(this.#out, rbsp.length).set(rbsp);
+    return Boolean(
+      this.#kernels.exports.decodeSlice(
+        this.#out,
+        rbsp.length,
+        first,
+        count,
+        Number(isIdr),
+        FRAME_NUM_BITS,
+        INITIAL_QP,
+      ),
+    );
   }
 
   /** What was coded becomes the picture that the next one looks at. */

@@ -85,4 +85,17 @@ export class PartCoder {
     this.code(request, (rbsp) => slices.push(rbsp.slice()));
     return slices;
   }
+
+  /**
+   * Decodes the part's slices of a picture instead of coding them.
+   * @returns whether all of them could be; the part shows nothing useful otherwise
+   */
+  decode(slices: readonly Uint8Array[], isIdr: boolean): boolean {
+    for (const [n, { count }] of this.slices.entries()) {
+      const rbsp = slices[n];
+      if (!rbsp || !this.coder.decodeSlice(rbsp, this.#firsts[n]!, count, isIdr)) return false;
+    }
+    this.coder.finishPicture();
+    return true;
+  }
 }

@@ -93,7 +93,7 @@ export function chooseWhole(): i32 {
   return best;
 }
 
-function predictBothChroma(mode: i32): void {
+export function predictBothChroma(mode: i32): void {
   const out = PREDICTION + CHROMA_AT;
   predictChroma(mode, chromaHere(currentU), chromaStride, hasA, hasB, out);
   predictChroma(mode, chromaHere(currentV), chromaStride, hasA, hasB, out + 64);
@@ -142,6 +142,15 @@ function hasAboveRight(i: usize, x: usize, y: usize): bool {
   return ((0xa888 >> <u32>i) & 1) == 0;
 }
 
+/** Gathers the neighbours of a block. @param i in the order of Figure 6-10 */
+export function gatherBlockEdge(i: usize, x: usize, y: usize): void {
+  const at = lumaHere() + 4 * y * lumaStride + 4 * x;
+  const hasLeft = x > 0 || hasA;
+  const hasAbove = y > 0 || hasB;
+  const hasCorner = x > 0 ? hasAbove : y > 0 ? hasA : hasD;
+  gatherEdge(at, lumaStride, hasLeft, hasAbove, hasCorner, hasAboveRight(i, x, y));
+}
+
 /**
  * Codes it as Intra_4x4, block by block.
  * @param isThorough whether the likeliest modes of a block are coded to compare them
@@ -156,11 +165,7 @@ export function codeBlocks(qp: i32, isThorough: bool, limit: i32): bool {
   for (let i: usize = 0; i < 16; i++) {
     const x = blockX(i);
     const y = blockY(i);
-    const at = lumaHere() + 4 * y * lumaStride + 4 * x;
-    const hasLeft = x > 0 || hasA;
-    const hasAbove = y > 0 || hasB;
-    const hasCorner = x > 0 ? hasAbove : y > 0 ? hasA : hasD;
-    gatherEdge(at, lumaStride, hasLeft, hasAbove, hasCorner, hasAboveRight(i, x, y));
+    gatherBlockEdge(i, x, y);
     const inGrid = gridAt(x, y);
     const likely = predictedMode(inGrid);
     const best = chooseMode(x, y, likely);

@@ -1,23 +1,13 @@
-// From a prediction to levels, and from levels to the reconstruction that every
-// decoder has (ITU-T H.264, 8.5).
+// From a prediction to levels, and to what they reconstruct.
 import {
   CHROMA_COUNTS,
   CHROMA_ROW,
   countAround,
   countGrid,
   gridAt,
-  mbX,
-  mbY,
   ROW,
 } from "./neighbours";
-import {
-  chromaStride,
-  currentU,
-  currentV,
-  currentY,
-  lumaStride,
-  MbRecord,
-} from "./planes";
+import { MbRecord } from "./planes";
 import {
   CANDIDATE,
   CHROMA_AT,
@@ -33,17 +23,23 @@ import {
   SOURCE,
 } from "./macroblock-state";
 import {
-  dcScale,
   INTER_ROUNDING,
   INTRA_ROUNDING,
   quantiseBlock,
   quantiseDc,
-  scaleBlock,
   setQuantiser,
 } from "./quantise";
 import { chromaQp } from "./quantisation-tables";
+import {
+  pairIndex,
+  reconstructBlock,
+  reconstructChroma,
+  reconstructInter,
+  reconstructIntra16,
+  ZIGZAG,
+} from "./reconstruct";
 import { refineLevels } from "./refine";
-import { copyRows, forwardPair, hadamard16, inversePair, PAIR } from "./transform";
+import { forwardPair, hadamard16, PAIR } from "./transform";
 
 /** Rounding of levels that are then chosen by their cost. */
 const REFINED_ROUNDING: i32 = 26;
@@ -54,11 +50,6 @@ let isRefining = false;
 const dcs = memory.data(64, 16);
 /** int16 [4]: of the blocks of a chroma plane */
 const chromaDcs = memory.data(16, 16);
-/** int16 [2, 4]: the same as they come back */
-const CHROMA_SCALED = memory.data(16, 16);
-/** A pair, of which the left block is wanted. */
-const block8 = memory.data(32, 16);
-const ZIGZAG = memory.data<u8>([0, 1, 4, 8, 5, 2, 3, 6, 9, 12, 13, 10, 7, 11, 14, 15], 16);
 
 export function setRefining(value: bool): void {
   isRefining = value;
@@ -70,19 +61,8 @@ function roundingOf(isIntra: bool): i32 {
 }
 
 @inline
-function lumaAt(x: usize, y: usize): usize {
-  return currentY + (<usize>mbY * 16 + y) * lumaStride + <usize>mbX * 16 + x;
-}
-
-@inline
 function maskAt(block: usize): usize {
   return LUMA_MASKS + 2 * block;
-}
-
-/** Index of the block at an even column and a row, in the order of Figure 6-10. */
-@inline
-function pairIndex(x: usize, y: usize): usize {
-  return ((y & 1) << 1) | ((x & 2) << 1) | ((y & 2) << 2);
 }
 
 function quantiseLuma(coefficients: usize, block: usize, x: usize, y: usize, hasDc: bool, qp: i32): u32 {
@@ -143,28 +123,6 @@ export function codeInterLuma(qp: i32): u8 {
   return <u8>pattern;
 }
 
-function reconstructInter(pattern: u32): void {
-  if (pattern == 0) {
-    copyRows(PREDICTION, 16, lumaAt(0, 0), lumaStride, 16);
-    copyRows(PREDICTION + 8, 16, lumaAt(8, 0), lumaStride, 16);
-    return;
-  }
-  for (let y: usize = 0; y < 4; y++) {
-    for (let x: usize = 0; x < 4; x += 2) {
-      const block = pairIndex(x, y);
-      const at = PREDICTION + y * 64 + x * 4;
-      const to = lumaAt(4 * x, 4 * y);
-      if (load<u32>(maskAt(block)) == 0) {
-        copyRows(at, 16, to, lumaStride, 4);
-        continue;
-      }
-      scaleBlock(LUMA_LEVELS + 32 * block, PAIR);
-      scaleBlock(LUMA_LEVELS + 32 * block + 32, PAIR + 32);
-      inversePair(at, 16, to, lumaStride);
-    }
-  }
-}
-
 /** Luma of an Intra_16x16 macroblock, whose prediction is in place. @returns pattern bits 0 to 3 */
 export function codeIntra16Luma(qp: i32): u8 {
   setQuantiser(qp, roundingOf(true));
@@ -181,20 +139,11 @@ export function codeIntra16Luma(qp: i32): u8 {
     }
   }
   codeDc();
-  for (let y: usize = 0; y < 4; y++) {
-    for (let x: usize = 0; x < 4; x += 2) {
-      const block = pairIndex(x, y);
-      scaleBlock(LUMA_LEVELS + 32 * block, PAIR);
-      scaleBlock(LUMA_LEVELS + 32 * block + 32, PAIR + 32);
-      store<i16>(PAIR, <i16>load<i32>(dcs + (y * 4 + x) * 4));
-      store<i16>(PAIR, <i16>load<i32>(dcs + (y * 4 + x) * 4, 4), 32);
-      inversePair(PREDICTION + y * 64 + x * 4, 16, lumaAt(4 * x, 4 * y), lumaStride);
-    }
-  }
+  reconstructIntra16();
   return any != 0 ? 15 : 0;
 }
 
-/** DC of Intra_16x16 (8.5.2 and 8.5.10): `dcs` are what they come back as afterwards. */
+/** DC of Intra_16x16, which `dcs` hold. */
 function codeDc(): void {
   hadamard16(dcs);
   let mask: u32 = 0;
@@ -202,15 +151,9 @@ function codeDc(): void {
     const place = dcs + 4 * <usize>load<u8>(ZIGZAG + i);
     const level = quantiseDc(load<i32>(place), 2, isRefining ? 24 : INTRA_ROUNDING);
     store<i16>(DC_LEVELS + 2 * i, <i16>level);
-    store<i32>(place, level);
     if (level != 0) mask |= 1 << <u32>i;
   }
   store<u16>(DC_MASK, <u16>mask);
-  hadamard16(dcs);
-  const scale = dcScale();
-  for (let i: usize = 0; i < 16; i++) {
-    store<i32>(dcs + 4 * i, (load<i32>(dcs + 4 * i) * scale + 32) >> 6);
-  }
 }
 
 /** A block of Intra_4x4, whose prediction is in place. @param index in the order of Figure 6-10 */
@@ -218,20 +161,8 @@ export function codeIntra4Block(index: usize, x: usize, y: usize, qp: i32): void
   setQuantiser(qp, roundingOf(true));
   const at = y * 64 + x * 4;
   forwardPair(SOURCE + at, PREDICTION + at, 16);
-  const mask = quantiseLuma(PAIR, index, x, y, true, qp);
-  const to = lumaAt(4 * x, 4 * y);
-  if (mask == 0) {
-    for (let row: usize = 0; row < 4; row++) {
-      store<u32>(to + row * lumaStride, load<u32>(PREDICTION + at + row * 16));
-    }
-    return;
-  }
-  // Pairs are 8 wide: what stands to the right is put back.
-  scaleBlock(LUMA_LEVELS + 32 * index, PAIR);
-  inversePair(PREDICTION + at, 16, block8, 8);
-  for (let row: usize = 0; row < 4; row++) {
-    store<u32>(to + row * lumaStride, load<u32>(block8 + row * 8));
-  }
+  quantiseLuma(PAIR, index, x, y, true, qp);
+  reconstructBlock(index, x, y);
 }
 
 /** Both planes of chroma, whose prediction is in place. @returns 0, 1 or 2: CodedBlockPatternChroma */
@@ -251,14 +182,13 @@ export function codeChroma(lumaQp: i32, isIntra: bool): u8 {
       anyAc += quantiseChroma(plane, 2 * y + 1, PAIR + 32, qp);
     }
     anyDc |= codeChromaDc(plane, ofDc);
-    store<u64>(CHROMA_SCALED + 8 * plane, load<u64>(chromaDcs));
   }
   // One small level alone is not worth its bits.
   if (anyAc == 1) anyAc = 0;
   if (anyAc == 0) dropChroma();
-  reconstructChroma(0, currentU, anyAc != 0);
-  reconstructChroma(1, currentV, anyAc != 0);
-  return anyAc != 0 ? 2 : anyDc != 0 ? 1 : 0;
+  const kind: u8 = anyAc != 0 ? 2 : anyDc != 0 ? 1 : 0;
+  reconstructChroma(kind);
+  return kind;
 }
 
 /** @returns the sum of the levels' sizes */
@@ -297,11 +227,6 @@ function codeChromaDc(plane: usize, roundingShare: i32): u32 {
   store<i16>(levels, <i16>s, 6);
   const mask = u32(p != 0) | (u32(q != 0) << 1) | (u32(r != 0) << 2) | (u32(s != 0) << 3);
   store<u16>(CHROMA_DC_MASKS + 2 * plane, <u16>mask);
-  const scale = dcScale();
-  store<i16>(chromaDcs, <i16>(((p + q + r + s) * scale) >> 5));
-  store<i16>(chromaDcs, <i16>(((p - q + r - s) * scale) >> 5), 2);
-  store<i16>(chromaDcs, <i16>(((p + q - r - s) * scale) >> 5), 4);
-  store<i16>(chromaDcs, <i16>(((p - q - r + s) * scale) >> 5), 6);
   return mask;
 }
 
@@ -311,28 +236,6 @@ function dropChroma(): void {
     const grid = countGrid + CHROMA_COUNTS + 12 * plane;
     store<u16>(grid + 5, 0);
     store<u16>(grid + 5 + CHROMA_ROW, 0);
-  }
-}
-
-function reconstructChroma(plane: usize, planeAt: usize, hasAc: bool): void {
-  const prediction = PREDICTION + CHROMA_AT + 64 * plane;
-  const to = planeAt + <usize>mbY * 8 * chromaStride + <usize>mbX * 8;
-  const scaled = CHROMA_SCALED + 8 * plane;
-  if (!hasAc && load<u64>(scaled) == 0) {
-    copyRows(prediction, 8, to, chromaStride, 8);
-    return;
-  }
-  for (let y: usize = 0; y < 2; y++) {
-    const levels = CHROMA_LEVELS + 128 * plane + 64 * y;
-    if (hasAc) {
-      scaleBlock(levels, PAIR);
-      scaleBlock(levels + 32, PAIR + 32);
-    } else {
-      memory.fill(PAIR, 0, 64);
-    }
-    store<i16>(PAIR, load<i16>(scaled + 4 * y));
-    store<i16>(PAIR, load<i16>(scaled + 4 * y, 2), 32);
-    inversePair(prediction + 32 * y, 8, to + 4 * y * chromaStride, chromaStride);
   }
 }
 
