@@ -1,16 +1,26 @@
 import assert from "node:assert/strict";
 import type { Rectangle } from "../../avatar/rectangle.ts";
-import { encodeTrack } from "../../edge/compositor/h264/encode-track.ts";
+import {
+  type BackgroundFrames,
+  type CodedFrame,
+  type EncodeOptions,
+  encodeTrack,
+} from "../../edge/compositor/h264/encode-track.ts";
 import { type LiveSession, openSession } from "../../edge/compositor/h264/live-session.ts";
 import { type Picture, pictureOf, planesOf } from "../../edge/compositor/h264/picture.ts";
 import type { SliceMode } from "../../edge/compositor/h264/slice-map.ts";
 import type { Track } from "../../edge/compositor/h264/track.ts";
 import type { SeededRandom } from "../fuzz/random.ts";
 
-/** A track of random content, and what each position of it shows while nobody speaks. */
-export interface RandomTrack {
+/** A rendition, and what each position of it shows while nobody speaks. */
+interface Rendition {
   readonly track: Track;
   readonly shown: readonly Picture[];
+}
+
+/** A track of random content, and another rendition of it. */
+export interface RandomTrack extends Rendition {
+  readonly other: Rendition;
   readonly what: string;
 }
 
@@ -89,20 +99,33 @@ export async function randomTrack(
     groupFrames,
     keyEveryFrames: random.below(4),
   };
+  const pictures = boxes.map((_, n) => randomPicture(random, width, height, texture, n));
+  const background: BackgroundFrames = {
+    width,
+    height,
+    order: boxes.map((_, n) => n),
+    // Mouths jump from time to time; within a group they mostly stay.
+    regionOf: (n) => boxes[n - (n % groupFrames)]!,
+    read: async (n) => pictures[n]!,
+  };
+  const otherOptions = {
+    ...options,
+    mode: random.pick(["band", "box"] as const),
+    interQp: 10 + random.below(36),
+    keyEveryFrames: random.below(4),
+  };
+  const what = JSON.stringify({ width, height, texture, ...options, other: otherOptions });
+  const other = await encodeRendition(background, otherOptions);
+  return { ...(await encodeRendition(background, options)), other, what };
+}
+
+async function encodeRendition(
+  background: BackgroundFrames,
+  options: EncodeOptions,
+): Promise<Rendition> {
   const shown: Picture[] = [];
-  const track = await encodeTrack(
-    {
-      width,
-      height,
-      order: boxes.map((_, n) => n),
-      // Mouths jump from time to time; within a group they mostly stay.
-      regionOf: (n) => boxes[n - (n % groupFrames)]!,
-      read: async (n) => randomPicture(random, width, height, texture, n),
-    },
-    { ...options, onPicture: (coded) => shown.push(coded.shown()) },
-  );
-  const what = JSON.stringify({ width, height, texture, ...options });
-  return { track, shown, what };
+  const onPicture = (coded: CodedFrame) => shown.push(coded.shown());
+  return { track: await encodeTrack(background, { ...options, onPicture }), shown };
 }
 
 /** What one frame of a session must look like; null where only decoders can tell. */
@@ -115,24 +138,40 @@ export interface Expected {
   readonly picture: Picture;
 }
 
-/** Plays a track with speech, silence, key pictures and quantisers at random. */
+/** Plays a track with speech, silence, key pictures, quantisers and renditions at random. */
 export function playRandomly(
   random: SeededRandom,
-  { track, shown }: RandomTrack,
+  { track, shown, other }: RandomTrack,
   frames: number,
 ): Expected[] {
-  const session = openSession(track, { startAt: random.below(shown.length) });
+  const maxCatchUpFrames = random.below(12);
+  const session = openSession(track, { startAt: random.below(shown.length), maxCatchUpFrames });
+  const renditions: readonly Rendition[] = [{ track, shown }, other];
+  let present = renditions[0]!;
+  let wanted: Rendition | null = null;
   const played: Expected[] = [];
   let isSpeaking = false;
   let isExact = true;
   for (let n = 0; n < frames; n++) {
     if (random.below(5) === 0) isSpeaking = !isSpeaking;
     if (random.below(3) === 0) session.setQp(10 + random.below(36));
+    if (random.below(10) === 0) {
+      wanted = random.pick(renditions);
+      session.setTrack(wanted.track);
+    }
     const { region, position } = session.next;
     const mouth = isSpeaking ? randomMouth(random, region, n) : null;
     const unit = session.nextFrame({ mouth, keyFrame: random.below(6) === 0 });
-    if (unit.isKeyFrame) isExact = isGroupStart(track, position);
-    const expected = withLive(shown[position]!, session);
+    const isStart = isGroupStart(track, position);
+    // A key picture moves on to the rendition that is wanted, if that has one here.
+    if (wanted && (isStart || keyPictureAt(wanted.track, position))) {
+      present = wanted;
+      wanted = null;
+    }
+    if (unit.isKeyFrame) {
+      isExact = isStart;
+    }
+    const expected = withLive(present.shown[position]!, session);
     played.push({ bytes: Buffer.concat(unit.parts), isExact, ...expected });
   }
   return played;
@@ -150,6 +189,10 @@ function randomMouth(random: SeededRandom, { width, height }: Rectangle, n: numb
     else pixels[i] = 100 + 80 * Math.sin((x - n) / 6) * Math.sin((y + n / 2) / 5 + (i % 3));
   }
   return pixels;
+}
+
+function keyPictureAt({ groups }: Track, position: number): boolean {
+  return groups.flatMap(({ frames }) => frames)[position]!.keyPicture !== null;
 }
 
 function isGroupStart({ groups }: Track, position: number): boolean {

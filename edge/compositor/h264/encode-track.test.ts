@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom } from "../../../test/fuzz/random.ts";
 import { randomPicture } from "../../../test/support/h264-streams.ts";
+import { PreparedFrameError } from "../prepared-frame-error.ts";
 import { assembleTrack, encodeGroup, encodeTrack, planGroups, settingsOf } from "./encode-track.ts";
+import { SourceReader } from "./source-reader.ts";
 import { trackLength } from "./track.ts";
 
 const order = [1, 2, 3, 2, 1, 0];
@@ -43,18 +45,38 @@ test("groups that are coded on their own make the same track", async () => {
   );
 });
 
-test("the source of D is kept once per frame, in whole macroblocks", async () => {
-  const track = await encodeTrack(frames, { framesPerSecond: 25 });
+test("the source of D is nearly what it was, and is read from any key on", async () => {
+  const track = await encodeTrack(frames, { framesPerSecond: 25, keyEveryFrames: 2 });
   const [group] = track.groups;
   const { live } = group!.map;
   assert.deepEqual(live, { x: 0, y: 1, width: 6, height: 2 });
-  const [first, , , , last] = group!.frames;
-  assert.equal(first!.background, last!.background);
-  assert.equal(first!.background.length, 96 * 32 * 1.5);
-  // The 17th row of the frame, and its last sample again where the frame has ended.
-  const row = pictures[1]!.y.subarray(16 * 94, 17 * 94);
-  assert.deepEqual(first!.background.subarray(0, 94), row);
-  assert.equal(first!.background[95], row[93]);
+  const reader = new SourceReader(group!);
+  for (const index of [3, 4, 1, 5, 0]) {
+    reader.read(group!, index);
+    const { y } = reader.decoder.coder.reconstruction();
+    const expected = pictures[order[index]!]!.y;
+    let error = 0;
+    for (let row = 0; row < 32; row++) {
+      for (let x = 0; x < 94; x++) {
+        error += (y[row * 96 + x]! - expected[(16 + row) * 94 + x]!) ** 2;
+      }
+    }
+    assert.ok(error / (32 * 94) < 8, `frame ${index}: ${error / (32 * 94)}`);
+  }
+  assert.deepEqual(
+    group!.frames.map(({ isSourceKey }) => Number(isSourceKey)),
+    [1, 0, 1, 0, 1, 0],
+  );
+});
+
+test("a source that is damaged is refused", async () => {
+  const track = await encodeTrack(frames, { framesPerSecond: 25, keyEveryFrames: 0 });
+  const [group] = track.groups;
+  const [first, ...others] = group!.frames;
+  const damaged = { ...first!, source: first!.source.map((slice) => slice.subarray(0, 40)) };
+  const reader = new SourceReader(group!);
+  const wrong = { ...group!, frames: [damaged, ...others] };
+  assert.throws(() => reader.read(wrong, 2), PreparedFrameError);
 });
 
 test("what is coded looks like the source, the better the finer the quantiser", async () => {

@@ -47,7 +47,11 @@ export interface CodedFrame {
 }
 
 /** All options of `encodeTrack`, checked, with their defaults. */
-type Settings = Required<Omit<EncodeOptions, "onPicture" | "signal">>;
+interface Settings extends Required<Omit<EncodeOptions, "onPicture" | "signal">> {
+  /** Quantisers of the source of D. */
+  readonly sourceIntraQp: number;
+  readonly sourceInterQp: number;
+}
 
 /** IDR pictures gain most from quality, as all of the group is built on them. */
 const DEFAULT_INTRA_QP = 24;
@@ -55,6 +59,9 @@ const DEFAULT_INTER_QP = 30;
 const DEFAULT_GROUP_SECONDS = 6;
 const DEFAULT_KEY_SECONDS = 1;
 const MAX_GROUP_FRAMES = 256;
+/** By how much the source of D is finer than what becomes of it. */
+const SOURCE_INTRA_BONUS = 5;
+const SOURCE_INTER_BONUS = 7;
 /** Bounds of quantisers: levels stay within what has codes, and pictures recognisable. */
 const MIN_QP = 10;
 const MAX_QP = 45;
@@ -64,12 +71,16 @@ const MAX_QP = 45;
  */
 export function settingsOf(options: EncodeOptions): Settings {
   const { framesPerSecond } = options;
+  const intraQp = options.intraQp ?? DEFAULT_INTRA_QP;
+  const interQp = options.interQp ?? DEFAULT_INTER_QP;
   const settings = {
     framesPerSecond,
     mode: options.mode ?? "band",
     softEdge: options.softEdge ?? 0,
-    intraQp: options.intraQp ?? DEFAULT_INTRA_QP,
-    interQp: options.interQp ?? DEFAULT_INTER_QP,
+    intraQp,
+    interQp,
+    sourceIntraQp: Math.max(MIN_QP, intraQp - SOURCE_INTRA_BONUS),
+    sourceInterQp: Math.max(MIN_QP, interQp - SOURCE_INTER_BONUS),
     groupFrames:
       options.groupFrames ??
       Math.min(MAX_GROUP_FRAMES, Math.round(framesPerSecond * DEFAULT_GROUP_SECONDS)),
@@ -173,16 +184,15 @@ export async function encodeGroup(
   const idle = new PartCoder(map, "live");
   const fixedKeys = new PartCoder(map, "static");
   const idleKeys = new PartCoder(map, "live");
+  const source = new PartCoder(map, "live");
   const corner = { x: map.live.x * 16, y: map.live.y * 16 };
-  const backgrounds = new Map<number, Uint8Array>();
   const coded: TrackFrame[] = [];
   for (const [n, frame] of shown.entries()) {
     options.signal?.throwIfAborted();
-    const source = await frames.read(frame);
-    fixed.coder.setSource(source, { x: 0, y: 0 });
-    idle.coder.setSource(source, corner);
-    const background = backgrounds.get(frame) ?? bytesOf(idle.coder.source());
-    backgrounds.set(frame, background);
+    const picture = await frames.read(frame);
+    fixed.coder.setSource(picture, { x: 0, y: 0 });
+    idle.coder.setSource(picture, corner);
+    source.coder.setSource(picture, corner);
     const isIdr = n === 0;
     const request = {
       type: isIdr ? "IDR" : "P",
@@ -191,12 +201,19 @@ export async function encodeGroup(
       frameNum: 0,
       idrParity: 0,
     } as const;
-    const picture: CodedPicture = {
+    const asChain: CodedPicture = {
       fixed: fixed.codeSlices(request),
       idle: idle.codeSlices(request),
     };
+    const isKey = settings.keyEveryFrames > 0 && n % settings.keyEveryFrames === 0;
+    const isSourceKey = isIdr || isKey;
+    const asSource = {
+      ...request,
+      type: isSourceKey ? "IDR" : "P",
+      qp: isSourceKey ? settings.sourceIntraQp : settings.sourceInterQp,
+    } as const;
     let keyPicture: CodedPicture | null = null;
-    if (!isIdr && settings.keyEveryFrames > 0 && n % settings.keyEveryFrames === 0) {
+    if (isKey && !isIdr) {
       // Pictures after it were coded against the chain: so it shows what the
       // chain shows, as well as an IDR picture can.
       fixedKeys.coder.setSource(fixed.coder.reconstruction(), { x: 0, y: 0 });
@@ -207,14 +224,14 @@ export async function encodeGroup(
     coded.push({
       frame,
       region: frames.regionOf(frame),
-      picture,
+      picture: asChain,
       keyPicture,
-      background,
-      hints: idle.coder.hints(),
+      source: source.codeSlices(asSource),
+      isSourceKey,
     });
     const shown = () =>
       combine(frames, map, fixed.coder.reconstruction(), idle.coder.reconstruction());
-    options.onPicture?.({ position: start + n, frame, source, shown });
+    options.onPicture?.({ position: start + n, frame, source: picture, shown });
   }
   return { map, frames: coded };
 }
@@ -244,19 +261,6 @@ function combine(
     }
   }
   return picture;
-}
-
-function bytesOf({ y, u, v }: Picture): Uint8Array {
-  const bytes = new Uint8Array(y.length + u.length + v.length);
-  bytes.set(y);
-  bytes.set(u, y.length);
-  bytes.set(v, y.length + u.length);
-  return bytes;
-}
-
-/** The source of D of a frame of the track. */
-export function backgroundPicture(group: Group, frame: TrackFrame): Picture {
-  return pictureOf(frame.background, group.map.live.width * 16, group.map.live.height * 16);
 }
 
 function union(regions: readonly Rectangle[]): Rectangle {

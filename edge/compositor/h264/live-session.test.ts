@@ -18,7 +18,7 @@ const region = { x: 40, y: 36, width: 30, height: 21 };
 const mouth = new Uint8Array(region.width * region.height * 3).fill(90);
 
 /** 12 frames of 128x96 in groups of 6, with key pictures at every third. */
-async function smallTrack(mode: SliceMode) {
+async function smallTrack(mode: SliceMode, interQp = 30) {
   const random = new SeededRandom(4);
   const order = Array.from({ length: 12 }, (_, n) => n);
   return encodeTrack(
@@ -29,7 +29,7 @@ async function smallTrack(mode: SliceMode) {
       regionOf: () => region,
       read: async (n) => randomPicture(random, 128, 96, "waves", n),
     },
-    { framesPerSecond: 25, mode, groupFrames: 6, keyEveryFrames: 3 },
+    { framesPerSecond: 25, mode, interQp, groupFrames: 6, keyEveryFrames: 3 },
   );
 }
 
@@ -141,4 +141,39 @@ test("two sessions of one track do not disturb each other", async () => {
     return Buffer.concat(units);
   };
   assert.deepEqual(play(true), play(false));
+});
+
+test("a session moves to another rendition with the next key picture", async () => {
+  const track = await smallTrack("band");
+  const coarse = await smallTrack("box", 38);
+  const session = openSession(track);
+  const slices: number[] = [];
+  for (let n = 0; n < 12; n++) {
+    if (n === 1) session.setTrack(coarse);
+    const { parts, isKeyFrame } = session.nextFrame({ mouth: n > 4 ? mouth : null });
+    slices.push(parts.length - (isKeyFrame ? 2 : 0));
+  }
+  assert.deepEqual(slices, [3, 3, 3, 5, 5, 5, 5, 5, 5, 5, 5, 5]);
+  const other = await encodeTrack(
+    {
+      width: 64,
+      height: 64,
+      order: [0],
+      regionOf: () => ({ x: 0, y: 0, width: 8, height: 8 }),
+      read: async () => randomPicture(new SeededRandom(1), 64, 64, "flat", 0),
+    },
+    { framesPerSecond: 25 },
+  );
+  assert.throws(() => session.setTrack(other), RangeError);
+});
+
+test("speech goes on from the published picture, or begins anew where that is long ago", async () => {
+  const track = await smallTrack("band");
+  const bytesOf = (maxCatchUpFrames: number) => {
+    const session = openSession(track, { maxCatchUpFrames });
+    for (let n = 0; n < 4; n++) session.nextFrame({ mouth: null });
+    const { parts } = session.nextFrame({ mouth });
+    return parts.reduce((sum, { length }) => sum + length, 0);
+  };
+  assert.ok(bytesOf(30) < 0.8 * bytesOf(3), `${bytesOf(30)} and ${bytesOf(3)}`);
 });

@@ -1,10 +1,9 @@
 import type { Rectangle } from "../../../avatar/rectangle.ts";
-import { softSides } from "../band.ts";
 import { AccessUnitWriter } from "./access-unit.ts";
-import { backgroundPicture } from "./encode-track.ts";
+import { LivePart } from "./live-part.ts";
 import { FRAME_NUM_BITS } from "./parameter-sets.ts";
-import { PartCoder } from "./part-coder.ts";
 import type { Picture } from "./picture.ts";
+import { isSameLoop, Playhead } from "./playhead.ts";
 import { RateControl, type RateTarget } from "./rate-control.ts";
 import { patchSlice } from "./slice-header.ts";
 import type { Slice } from "./slice-map.ts";
@@ -15,6 +14,12 @@ export interface SessionOptions {
   readonly startAt?: number;
   /** Of D. Default: the track's own quantiser, whatever it costs. */
   readonly rate?: RateTarget;
+  /**
+   * When speech begins, published pictures since the last key picture are read
+   * back, up to so many, so that D goes on from them: about 0.3 ms each for a band of 720p.
+   * Beyond that, D begins intra, which costs a few KB once. Default 30.
+   */
+  readonly maxCatchUpFrames?: number;
 }
 
 export interface FrameRequest {
@@ -42,6 +47,7 @@ export interface AccessUnit {
 }
 
 const DEFAULT_RATE: RateTarget = { kilobitsPerSecond: null, minQp: 10, maxQp: 45 };
+const DEFAULT_CATCH_UP_FRAMES = 30;
 const FRAME_NUMS = 2 ** FRAME_NUM_BITS;
 
 /** Of D, what every viewer has: the published pictures, or what this session has coded. */
@@ -49,41 +55,41 @@ type Shown = "published" | "live";
 
 /**
  * A stream of one viewer or of many who see the same: the published background
- * and, coded as they come, the mouths. Keeps two pictures of D and nothing else
- * of the past.
+ * and, coded as they come, the mouths. Keeps the last picture of D and nothing
+ * else of the past.
  */
 export class LiveSession {
-  readonly #track: Track;
-  readonly #writer: AccessUnitWriter;
+  readonly #playhead: Playhead;
   readonly #rate: RateControl;
+  readonly #maxCatchUpFrames: number;
   /** By the size and place of D: groups mostly have the same. */
-  readonly #coders = new Map<string, PartCoder>();
-  #groupIndex = 0;
-  #frameIndex = 0;
+  readonly #parts = new Map<string, LivePart>();
+  #writer: AccessUnitWriter;
+  /** The rendition that takes over at the next key picture. */
+  #nextTrack: Track | null = null;
   #wantsKey = true;
   #frameNum = 0;
   #idrParity = 0;
   #shown: Shown = "published";
-  #shownGroup = 0;
+  #shownGroup: Group;
+  /** Of the last key picture, within its group. */
+  #keyIndex = 0;
 
-  /** @throws RangeError when the track is empty */
+  /** @throws RangeError when `startAt` is beyond the end of the loop */
   constructor(track: Track, options: SessionOptions = {}) {
-    if (track.groups.every(({ frames }) => frames.length === 0)) {
-      throw new RangeError("a track without frames cannot be played");
-    }
-    this.#track = track;
+    this.#playhead = new Playhead(track, options.startAt ?? 0);
     this.#writer = new AccessUnitWriter(track.format);
     const { framesPerSecond } = track.format;
     this.#rate = new RateControl(track.interQp, framesPerSecond, options.rate ?? DEFAULT_RATE);
-    // Taken now, so that no frame has to wait for memory.
-    for (const group of track.groups) this.#coderOf(group);
-    this.#seek(options.startAt ?? 0);
+    this.#maxCatchUpFrames = options.maxCatchUpFrames ?? DEFAULT_CATCH_UP_FRAMES;
+    this.#shownGroup = this.#playhead.group;
+    this.#takeMemory(track);
   }
 
   /** The position that `nextFrame` will show, and where its mouth belongs. */
   get next(): Pick<TrackFrame, "frame" | "region"> & { readonly position: number } {
-    const { frame, region } = this.#here();
-    return { frame, region, position: this.#position() };
+    const { position, frame } = this.#playhead;
+    return { frame: frame.frame, region: frame.region, position };
   }
 
   /**
@@ -92,8 +98,8 @@ export class LiveSession {
    */
   reconstruction(): { readonly live: Rectangle; readonly picture: Picture } | null {
     if (this.#shown === "published") return null;
-    const group = this.#track.groups[this.#shownGroup]!;
-    return { live: group.map.live, picture: this.#coderOf(group).coder.reconstruction() };
+    const group = this.#shownGroup;
+    return { live: group.map.live, picture: this.#partOf(group).reconstruction() };
   }
 
   /** Moves D's rate, from the next frame on. */
@@ -107,155 +113,127 @@ export class LiveSession {
   }
 
   /**
+   * Moves to another rendition of the same loop, with the next key picture.
+   * @throws RangeError when it is one of another loop
+   */
+  setTrack(track: Track): void {
+    if (!isSameLoop(track, this.#playhead.track)) {
+      throw new RangeError("a session can only move between renditions of one background");
+    }
+    this.#takeMemory(track);
+    this.#nextTrack = track;
+  }
+
+  /**
    * The next picture.
    * @throws RangeError when the mouth is not as large as the position's region
+   * @throws PreparedFrameError when the track is damaged
    */
   nextFrame({ mouth, keyFrame = false }: FrameRequest): AccessUnit {
-    const group = this.#track.groups[this.#groupIndex]!;
-    const here = this.#here();
+    const playhead = this.#playhead;
+    if (keyFrame) this.#wantsKey = true;
+    const isFirst = playhead.index === 0;
+    const next = this.#nextTrack;
+    if (next && (isFirst || playhead.frameOf(next).keyPicture !== null)) {
+      this.#changeTrack(next);
+      this.#wantsKey = true;
+    }
+    const isKeyFrame = isFirst || (this.#wantsKey && playhead.frame.keyPicture !== null);
+    const { position, group, frame: here } = playhead;
     const { frame, region } = here;
     if (mouth && mouth.length !== region.width * region.height * 3) {
       throw new RangeError(
         `${mouth.length} bytes are no RGB mouth of ${region.width}x${region.height}`,
       );
     }
-    if (keyFrame) this.#wantsKey = true;
-    const isFirst = this.#frameIndex === 0;
-    const isKeyFrame = isFirst || (this.#wantsKey && here.keyPicture !== null);
-    const picture = isFirst || !isKeyFrame ? here.picture : here.keyPicture!;
     if (isKeyFrame) {
       this.#wantsKey = false;
       this.#frameNum = 0;
       this.#idrParity ^= 1;
+      this.#keyIndex = playhead.index;
     }
-    const position = this.#position();
+    const picture = isFirst || !isKeyFrame ? here.picture : here.keyPicture!;
     // Once something else than the published D was shown, its differences fit no more.
     const isPublished = mouth === null && (isKeyFrame || this.#shown === "published");
-    this.#writer.begin(isKeyFrame);
-    const qp = isPublished
-      ? this.#putPublished(group, picture, isKeyFrame)
-      : this.#putLive(group, here, picture, mouth, isKeyFrame);
-    this.#shown = isPublished ? "published" : "live";
-    this.#shownGroup = this.#groupIndex;
-    this.#frameNum = (this.#frameNum + 1) % FRAME_NUMS;
-    this.#advance();
-    return { parts: this.#writer.finish(), isKeyFrame, position, frame, qp };
-  }
-
-  #putPublished(group: Group, picture: CodedPicture, isIdr: boolean): null {
-    let fixed = 0;
-    let idle = 0;
-    for (const slice of group.map.slices) {
-      this.#putStored(slice.isLive ? picture.idle[idle++]! : picture.fixed[fixed++]!, slice, isIdr);
-    }
-    return null;
-  }
-
-  #putLive(
-    group: Group,
-    here: TrackFrame,
-    picture: CodedPicture,
-    mouth: Uint8Array | null,
-    isIdr: boolean,
-  ): number {
-    const live = this.#coderOf(group);
-    live.coder.setSource(backgroundPicture(group, here), { x: 0, y: 0 });
-    if (mouth) this.#placeMouth(live, group, here, mouth);
-    live.coder.setHints(here.hints, mouth ? macroblocksOf(group, here) : null);
-    const isIntra = isIdr || this.#shown === "published";
-    const qp = this.#rate.choose(isIntra);
-    const coded: Uint8Array[] = [];
-    let bits = 0;
-    live.code(
-      {
-        type: isIdr ? "IDR" : isIntra ? "P-intra" : "P",
+    let qp: number | null = null;
+    let live: readonly Uint8Array[] = picture.idle;
+    if (!isPublished) {
+      const isGoingOn = !isKeyFrame && this.#isKnown(group);
+      qp = this.#rate.choose(!isGoingOn);
+      live = this.#partOf(group).code({
+        track: playhead.track,
+        group,
+        index: playhead.index,
+        mouth,
+        type: isKeyFrame ? "IDR" : isGoingOn ? "P" : "P-intra",
         qp,
-        effort: "live",
         frameNum: this.#frameNum,
         idrParity: this.#idrParity,
-      },
-      (rbsp) => {
-        bits += rbsp.length * 8;
-        coded.push(live.slices.length > 1 ? rbsp.slice() : rbsp);
-      },
-    );
-    this.#rate.record(bits, isIntra);
-    let fixed = 0;
-    let own = 0;
-    for (const slice of group.map.slices) {
-      if (slice.isLive) this.#writer.put(coded[own++]!);
-      else this.#putStored(picture.fixed[fixed++]!, slice, isIdr);
+      });
+      this.#rate.record(8 * live.reduce((sum, { length }) => sum + length, 0), !isGoingOn);
     }
-    return qp;
+    const parts = this.#put(group, picture, live, isPublished, isKeyFrame);
+    this.#shown = isPublished ? "published" : "live";
+    this.#shownGroup = group;
+    this.#frameNum = (this.#frameNum + 1) % FRAME_NUMS;
+    playhead.advance();
+    return { parts, isKeyFrame, position, frame, qp };
   }
 
-  #placeMouth(live: PartCoder, group: Group, here: TrackFrame, mouth: Uint8Array): void {
-    const { region } = here;
-    const { x, y } = group.map.live;
-    const place = { ...region, x: region.x - x * 16, y: region.y - y * 16 };
-    const { format, softEdge } = this.#track;
-    live.coder.placeRgb(mouth, place, softEdge, softSides(format, region));
+  /** Whether D as its viewers have it is known, or can be found out. */
+  #isKnown(group: Group): boolean {
+    if (this.#shown === "live") return true;
+    const { index } = this.#playhead;
+    if (index - this.#keyIndex > this.#maxCatchUpFrames) return false;
+    return this.#partOf(group).followPublished(group, this.#keyIndex, index);
   }
 
-  #putStored(rbsp: Uint8Array, slice: Slice, isIdr: boolean): void {
-    // Stored slices are shared by all sessions; what differs is set just before they go out.
-    patchSlice(rbsp, slice.first, isIdr, this.#frameNum, this.#idrParity);
-    this.#writer.put(rbsp);
-  }
-
-  #coderOf(group: Group): PartCoder {
-    const { x, y, width, height } = group.map.live;
-    const key = `${x},${y},${width},${height}`;
-    let coder = this.#coders.get(key);
-    if (!coder) {
-      coder = new PartCoder(group.map, "live");
-      this.#coders.set(key, coder);
+  /** Puts the picture's slices together. */
+  #put(
+    { map }: Group,
+    { fixed }: CodedPicture,
+    live: readonly Uint8Array[],
+    isPublished: boolean,
+    isIdr: boolean,
+  ): readonly Uint8Array<ArrayBuffer>[] {
+    this.#writer.begin(isIdr);
+    let nextFixed = 0;
+    let nextLive = 0;
+    for (const slice of map.slices) {
+      const rbsp = slice.isLive ? live[nextLive++]! : fixed[nextFixed++]!;
+      if (isPublished || !slice.isLive) this.#patch(rbsp, slice, isIdr);
+      this.#writer.put(rbsp);
     }
-    return coder;
+    return this.#writer.finish();
   }
 
-  #here(): TrackFrame {
-    return this.#track.groups[this.#groupIndex]!.frames[this.#frameIndex]!;
+  /** Stored slices are shared by all sessions: what differs is set just before they go out. */
+  #patch(rbsp: Uint8Array, { first }: Slice, isIdr: boolean): void {
+    patchSlice(rbsp, first, isIdr, this.#frameNum, this.#idrParity);
   }
 
-  #position(): number {
-    let position = this.#frameIndex;
-    for (const group of this.#track.groups.slice(0, this.#groupIndex)) {
-      position += group.frames.length;
+  #changeTrack(track: Track): void {
+    this.#nextTrack = null;
+    this.#playhead.setTrack(track);
+    this.#writer = new AccessUnitWriter(track.format);
+    this.#rate.setQp(track.interQp);
+  }
+
+  /** So that no frame has to wait for it. */
+  #takeMemory(track: Track): void {
+    for (const group of track.groups) this.#partOf(group);
+  }
+
+  #partOf(group: Group): LivePart {
+    const { live, slices } = group.map;
+    const key = [live.x, live.y, live.width, live.height, slices.length].join();
+    let part = this.#parts.get(key);
+    if (!part) {
+      part = new LivePart(group);
+      this.#parts.set(key, part);
     }
-    return position;
+    return part;
   }
-
-  #advance(): void {
-    const { groups } = this.#track;
-    if (++this.#frameIndex < groups[this.#groupIndex]!.frames.length) return;
-    this.#frameIndex = 0;
-    this.#groupIndex = (this.#groupIndex + 1) % groups.length;
-  }
-
-  /** Goes to the last key picture that is not after a position. */
-  #seek(position: number): void {
-    let left = position;
-    for (const [n, { frames }] of this.#track.groups.entries()) {
-      if (left < frames.length) {
-        this.#groupIndex = n;
-        while (left > 0 && frames[left]!.keyPicture === null) left--;
-        this.#frameIndex = left;
-        return;
-      }
-      left -= frames.length;
-    }
-    throw new RangeError(`position ${position} is beyond the end of the loop`);
-  }
-}
-
-/** Where the mouth is, among the macroblocks of D. */
-function macroblocksOf({ map: { live } }: Group, { region }: TrackFrame): Rectangle {
-  const x = Math.floor(region.x / 16);
-  const y = Math.floor(region.y / 16);
-  const width = Math.ceil((region.x + region.width) / 16) - x;
-  const height = Math.ceil((region.y + region.height) / 16) - y;
-  return { x: x - live.x, y: y - live.y, width, height };
 }
 
 /** Begins a session. */

@@ -23,6 +23,7 @@ interface H264Exports extends KernelExports {
     isIdr: number,
     frameNumBits: number,
     initialQp: number,
+    isSkimmed: number,
   ): number;
   finishPicture(): void;
   maxHintBytes(columns: number, rows: number): number;
@@ -142,6 +143,21 @@ export class MacroblockCoder {
     }
   }
 
+  /** Takes the picture that another coder of the same size has finished as the next source. */
+  takeSource(other: MacroblockCoder): void {
+    for (const plane of [0, 1, 2]) {
+      const width = (this.columns * 16) >> (plane === 0 ? 0 : 1);
+      const height = (this.rows * 16) >> (plane === 0 ? 0 : 1);
+      const stride = other.#kernels.exports.strideOf(plane);
+      const start = other.#kernels.exports.referenceOf(plane);
+      const from = other.#kernels.bytes(start, stride * height);
+      const to = this.#kernels.bytes(this.#kernels.exports.sourceOf(plane), width * height);
+      for (let y = 0; y < height; y++) {
+        to.set(from.subarray(y * stride, y * stride + width), y * width);
+      }
+    }
+  }
+
   /**
    * Puts a picture in RGB over the source.
    * @param pixels 8-bit RGB [region.height, region.width, 3]
@@ -234,9 +250,16 @@ export class MacroblockCoder {
 
   /**
    * Decodes a slice that was coded with the same reach, in place of coding it.
+   * @param isSkimmed whether `hints` are wanted alone: samples stay as they are
    * @returns whether it could be; what it would have reconstructed is undefined otherwise
    */
-  decodeSlice(rbsp: Uint8Array, first: number, count: number, isIdr: boolean): boolean {
+  decodeSlice(
+    rbsp: Uint8Array,
+    first: number,
+    count: number,
+    isIdr: boolean,
+    isSkimmed: boolean,
+  ): boolean {
     if (rbsp.length > this.#outBytes - INPUT_REST_BYTES) return false;
     this.#kernels.bytes(this.#out, rbsp.length).set(rbsp);
     return Boolean(
@@ -248,6 +271,7 @@ export class MacroblockCoder {
         Number(isIdr),
         FRAME_NUM_BITS,
         INITIAL_QP,
+        Number(isSkimmed),
       ),
     );
   }

@@ -91,11 +91,25 @@ export class PartCoder {
    * @returns whether all of them could be; the part shows nothing useful otherwise
    */
   decode(slices: readonly Uint8Array[], isIdr: boolean): boolean {
-    for (const [n, { count }] of this.slices.entries()) {
-      const rbsp = slices[n];
-      if (!rbsp || !this.coder.decodeSlice(rbsp, this.#firsts[n]!, count, isIdr)) return false;
-    }
+    if (!this.#read(slices, isIdr, false)) return false;
     this.coder.finishPicture();
     return true;
+  }
+
+  /**
+   * Reads how the part's slices of a picture were coded, for `coder.hints`; its
+   * samples stay as they are.
+   * @returns whether all of them could be read
+   */
+  skim(slices: readonly Uint8Array[], isIdr: boolean): boolean {
+    return this.#read(slices, isIdr, true);
+  }
+
+  #read(slices: readonly Uint8Array[], isIdr: boolean, isSkimmed: boolean): boolean {
+    return this.slices.every(({ count }, n) => {
+      const rbsp = slices[n];
+      const first = this.#firsts[n]!;
+      return rbsp !== undefined && this.coder.decodeSlice(rbsp, first, count, isIdr, isSkimmed);
+    });
   }
 }

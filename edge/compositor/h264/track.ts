@@ -24,10 +24,10 @@ export interface TrackFrame {
   readonly picture: CodedPicture;
   /** The same as an IDR picture in the middle of a group; null where there is none. */
   readonly keyPicture: CodedPicture | null;
-  /** The source of D: I420 planes of whole macroblocks, luma [16 live.height, 16 live.width]. */
-  readonly background: Uint8Array;
-  /** How the macroblocks of D were coded in `picture`, see `../assembly/h264/hints.ts`. */
-  readonly hints: Uint8Array;
+  /** The source of D, nearly as it was: slices as those of the pictures, on their own. */
+  readonly source: readonly Uint8Array[];
+  /** Whether the source can be read without the one before. */
+  readonly isSourceKey: boolean;
 }
 
 /** Frames from one IDR picture to the next. D is the same in all of them. */

@@ -16,7 +16,7 @@ import { clearCounts, keepRecord, putSamples, takeGrids } from "./candidate";
 import { CHROMA_DC } from "./cavlc";
 import { patternOf, takeResidual } from "./cavlc-input";
 import { deblockSlice } from "./deblock";
-import { canSkip, findImplied, predictSkip } from "./inter";
+import { canSkip, findImplied, predictSkip, recordSkip } from "./inter";
 import { allowedModes, predictBlock } from "./intra-4x4";
 import { gatherBlockEdge, predictBothChroma } from "./intra";
 import { predictWhole, WHOLE_HORIZONTAL, WHOLE_PLANE, WHOLE_VERTICAL } from "./intra-whole";
@@ -87,6 +87,8 @@ const INTRA_IN_P: u32 = 5;
 const MAX_QP: i32 = 51;
 
 let qp: i32 = 0;
+/** Whether only what was decided is wanted, and no samples. */
+let isSkimming = false;
 
 /**
  * Decodes a slice.
@@ -94,6 +96,7 @@ let qp: i32 = 0;
  * @param first address of its first macroblock among those of the coder
  * @param frameNumBits of the sequence parameter set
  * @param initialQp of the picture parameter set
+ * @param isSkimmed whether the records are wanted alone, for which no reference is needed
  * @returns whether it was one
  */
 export function decodeSlice(
@@ -104,7 +107,9 @@ export function decodeSlice(
   isIdr: bool,
   frameNumBits: i32,
   initialQp: i32,
+  isSkimmed: bool,
 ): bool {
+  isSkimming = isSkimmed;
   beginInput(at, bytes);
   takeUe(); // first_mb_in_slice
   if (takeUe() != (isIdr ? 7 : 5)) return false;
@@ -139,7 +144,7 @@ export function decodeSlice(
     if (!isIdr && !(mb + 1 == first + count && isAtEnd())) skips = takeUe();
   }
   if (skips > 0 || !isAtEnd()) return false;
-  if (isDeblocked) deblockSlice(first, count);
+  if (isDeblocked && !isSkimmed) deblockSlice(first, count);
   return true;
 }
 
@@ -151,8 +156,12 @@ function finish(): void {
 function decodeSkip(): bool {
   findImplied();
   if (!canSkip) return false;
-  predictSkip();
-  putSamples(PREDICTION);
+  if (isSkimming) {
+    recordSkip();
+  } else {
+    predictSkip();
+    putSamples(PREDICTION);
+  }
   changetype<MbRecord>(CANDIDATE).qp = <u8>qp;
   finish();
   return true;
@@ -178,7 +187,7 @@ function decodeMacroblock(intraFrom: u32): void {
 function decodePcm(): void {
   alignInput();
   takeBytes(SOURCE, 384);
-  putSamples(SOURCE);
+  if (!isSkimming) putSamples(SOURCE);
   const record = changetype<MbRecord>(CANDIDATE);
   record.kind = PCM;
   record.qp = 0;
@@ -212,6 +221,7 @@ function decodeInter(type: u32): void {
   }
   if (isDamaged) return;
   takePattern(false);
+  if (isSkimming) return;
   setQuantiser(<i32>record.qp, 0);
   reconstructInter(record.pattern & 15);
   setQuantiser(chromaQp(<i32>record.qp), 0);
@@ -231,6 +241,7 @@ function takePart(x: usize, y: usize, width: usize, height: usize, isDirectional
     return;
   }
   setVector(x, y, width, height, vector);
+  if (isSkimming) return;
   predictPart(left, top, <i32>width * 4, <i32>height * 4, vector);
 }
 
@@ -255,6 +266,7 @@ function decodeWhole(type: u32): void {
   if (isDamaged) return;
   record.pattern = <u8>((type >= 12 ? 15 : 0) | (chroma << 4));
   takeLevels(true);
+  if (isSkimming) return;
   setQuantiser(<i32>record.qp, 0);
   predictWhole(mode, lumaHere(), lumaStride, hasA, hasB, PREDICTION);
   reconstructIntra16();
@@ -276,7 +288,7 @@ function decodeBlocks(): void {
   }
   const chromaMode = takeChromaMode();
   takePattern(true);
-  if (isDamaged) return;
+  if (isDamaged || isSkimming) return;
   setQuantiser(<i32>record.qp, 0);
   for (let i: usize = 0; i < 16; i++) {
     const x = blockX(i);

@@ -61,13 +61,18 @@ export function findImplied(): void {
   canSkip = isReachable(0, 0, 16, 16, impliedVector);
 }
 
-/** Makes the candidate a skipped macroblock, up to its reconstruction. */
-export function predictSkip(): void {
+/** Makes the candidate a skipped macroblock, but for its samples. */
+export function recordSkip(): void {
   const record = changetype<MbRecord>(CANDIDATE);
   record.kind = SKIP;
   setPattern(0, 0);
   clearCounts(0);
   setVector(0, 0, 4, 4, impliedVector);
+}
+
+/** Makes the candidate a skipped macroblock, up to its reconstruction. */
+export function predictSkip(): void {
+  recordSkip();
   predictPart(0, 0, 16, 16, impliedVector);
 }
 
