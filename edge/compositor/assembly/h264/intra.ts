@@ -5,8 +5,16 @@ import { putResidual } from "./cavlc";
 import {
   allowedModes,
   DC,
+  DOWN_LEFT,
+  DOWN_RIGHT,
   gatherEdge,
+  HORIZONTAL,
+  HORIZONTAL_DOWN,
+  HORIZONTAL_UP,
   predictBlock,
+  VERTICAL,
+  VERTICAL_LEFT,
+  VERTICAL_RIGHT,
 } from "./intra-4x4";
 import {
   CHROMA_DC_MODE,
@@ -28,7 +36,7 @@ import {
   PREDICTION,
   SOURCE,
 } from "./macroblock-state";
-import { satd, satd4x4, ssd4x4 } from "./metrics";
+import { satd, satdOfTwo, secondSatd, ssd4x4 } from "./metrics";
 import {
   countAround,
   gridAt,
@@ -61,6 +69,11 @@ const TRIED_MODES: i32 = 3;
 /** i32 [9]: what the modes of a block seem to cost. */
 const guesses = memory.data(36, 16);
 const scratch = memory.data(512, 16);
+/** u8 [4, 8]: predictions by two modes. */
+const twoBlocks = memory.data(48, 16);
+/** What the cheapest mode of a block seems to cost, and which it is. */
+let least: i32 = FAR;
+let cheapest: i32 = DC;
 
 let wholeMode: i32 = 0;
 let chromaMode: i32 = 0;
@@ -168,7 +181,7 @@ export function codeBlocks(qp: i32, isThorough: bool, limit: i32): bool {
     gatherBlockEdge(i, x, y);
     const inGrid = gridAt(x, y);
     const likely = predictedMode(inGrid);
-    const best = chooseMode(x, y, likely);
+    const best = chooseMode(x, y, likely, isThorough);
     total += load<i32>(guesses + 4 * best);
     if (total > limit) return false;
     let mode = best;
@@ -182,40 +195,70 @@ export function codeBlocks(qp: i32, isThorough: bool, limit: i32): bool {
   return true;
 }
 
-/** Guesses what each mode costs. @returns the cheapest */
-function chooseMode(x: usize, y: usize, likely: i32): i32 {
+/** The modes without a slope, and what lies beside each of the others. */
+const STRAIGHT: i32 = (1 << VERTICAL) | (1 << HORIZONTAL) | (1 << DC);
+const ALL_MODES: i32 = 0x1ff;
+
+@inline
+function modesBeside(mode: i32): i32 {
+  if (mode == VERTICAL) return (1 << VERTICAL_RIGHT) | (1 << VERTICAL_LEFT);
+  if (mode == HORIZONTAL) return (1 << HORIZONTAL_DOWN) | (1 << HORIZONTAL_UP);
+  if (mode == DC) return (1 << DOWN_LEFT) | (1 << DOWN_RIGHT);
+  return 0;
+}
+
+/**
+ * Guesses what modes cost: all, or the likely ones and then those beside the best.
+ * @returns the cheapest
+ */
+function chooseMode(x: usize, y: usize, likely: i32, isThorough: bool): i32 {
   const allowed = allowedModes();
-  const at = y * 64 + x * 4;
-  let best = DC;
-  let least = FAR;
-  for (let mode = 0; mode < 9; mode++) {
-    let cost = FAR;
-    if (allowed & (1 << mode)) {
-      predictBlock(mode, PREDICTION + at, 16);
-      cost =
-        (satd4x4(SOURCE + at, 16, PREDICTION + at, 16) << COST_SHIFT) +
-        (mode == likely ? 1 : 4) * bitCostSad;
-    }
-    store<i32>(guesses + 4 * mode, cost);
-    if (cost >= least) continue;
-    least = cost;
-    best = mode;
+  const source = SOURCE + y * 64 + x * 4;
+  least = FAR;
+  cheapest = DC;
+  for (let mode: usize = 0; mode < 9; mode++) store<i32>(guesses + 4 * mode, FAR);
+  const first = isThorough ? ALL_MODES : STRAIGHT | (1 << likely);
+  guessAll(allowed & first, source, likely);
+  if (!isThorough) guessAll(allowed & ~first & modesBeside(cheapest), source, likely);
+  return cheapest;
+}
+
+/** @param modes a bit per mode */
+function guessAll(modes: i32, source: usize, likely: i32): void {
+  // Two at a time.
+  for (let rest = modes; rest != 0; rest &= rest - 1) {
+    const one = ctz(rest);
+    rest &= rest - 1;
+    const other = rest != 0 ? ctz(rest) : one;
+    predictBlock(one, twoBlocks, 8);
+    predictBlock(other, twoBlocks + 4, 8);
+    guess(one, satdOfTwo(source, 16, twoBlocks), likely);
+    if (other == one) return;
+    guess(other, secondSatd, likely);
   }
-  return best;
+}
+
+@inline
+function guess(mode: i32, error: i32, likely: i32): void {
+  const cost = (error << COST_SHIFT) + (mode == likely ? 1 : 4) * bitCostSad;
+  store<i32>(guesses + 4 * mode, cost);
+  if (cost >= least) return;
+  least = cost;
+  cheapest = mode;
 }
 
 /** Codes a block by each of its likeliest modes. @returns the best */
 function compareModes(i: usize, x: usize, y: usize, likely: i32, qp: i32): i32 {
   const at = y * 64 + x * 4;
   let best = DC;
-  let least = FAR;
+  let bestCost = FAR;
   for (let n = 0; n < TRIED_MODES; n++) {
     let mode = -1;
-    let guess = FAR;
+    let lowest = FAR;
     for (let other = 0; other < 9; other++) {
-      const cost = load<i32>(guesses + 4 * other);
-      if (cost >= guess) continue;
-      guess = cost;
+      const guessed = load<i32>(guesses + 4 * other);
+      if (guessed >= lowest) continue;
+      lowest = guessed;
       mode = other;
     }
     if (mode < 0) break;
@@ -229,8 +272,8 @@ function compareModes(i: usize, x: usize, y: usize, likely: i32, qp: i32): i32 {
     popBits();
     const out = lumaHere() + 4 * y * lumaStride + 4 * x;
     const cost = 16 * ssd4x4(SOURCE + at, 16, out, lumaStride) + bits * bitCost;
-    if (cost >= least) continue;
-    least = cost;
+    if (cost >= bestCost) continue;
+    bestCost = cost;
     best = mode;
   }
   return best;

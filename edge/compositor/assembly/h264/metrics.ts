@@ -106,15 +106,31 @@ export function satd(a: usize, aStride: usize, b: usize, bStride: usize, width: 
   return addLanes(sums);
 }
 
-/** The same of one 4x4 block; 4 bytes more are read in each row. */
-export function satd4x4(a: usize, aStride: usize, b: usize, bStride: usize): i32 {
-  const halves = satdOf(
-    i16x8.sub(i16x8.extend_low_i8x16_u(v128.load32_zero(a)), i16x8.extend_low_i8x16_u(v128.load32_zero(b))),
-    i16x8.sub(i16x8.extend_low_i8x16_u(v128.load32_zero(a + aStride)), i16x8.extend_low_i8x16_u(v128.load32_zero(b + bStride))),
-    i16x8.sub(i16x8.extend_low_i8x16_u(v128.load32_zero(a + 2 * aStride)), i16x8.extend_low_i8x16_u(v128.load32_zero(b + 2 * bStride))),
-    i16x8.sub(i16x8.extend_low_i8x16_u(v128.load32_zero(a + 3 * aStride)), i16x8.extend_low_i8x16_u(v128.load32_zero(b + 3 * bStride))),
+/** Of the second prediction that `satdOfTwo` was given. */
+export let secondSatd: i32 = 0;
+
+/**
+ * Half the sums of absolute Hadamard coefficients of a 4x4 block against two predictions.
+ * @param predictions side by side, rows 8 bytes apart
+ * @returns that of the first
+ */
+export function satdOfTwo(source: usize, stride: usize, predictions: usize): i32 {
+  const halves = i32x4.extadd_pairwise_i16x8_u(
+    satdOf(
+      twiceDifference(source, predictions),
+      twiceDifference(source + stride, predictions + 8),
+      twiceDifference(source + 2 * stride, predictions + 16),
+      twiceDifference(source + 3 * stride, predictions + 24),
+    ),
   );
-  return addLanes(i32x4.extadd_pairwise_i16x8_u(halves));
+  secondSatd = i32x4.extract_lane(halves, 2) + i32x4.extract_lane(halves, 3);
+  return i32x4.extract_lane(halves, 0) + i32x4.extract_lane(halves, 1);
+}
+
+@inline
+function twiceDifference(source: usize, predictions: usize): v128 {
+  const row = i16x8.extend_low_i8x16_u(v128.load32_splat(source));
+  return i16x8.sub(row, v128.load8x8_u(predictions));
 }
 
 /** 8 differences from the mean of two predictions. */
