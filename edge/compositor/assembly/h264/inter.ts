@@ -28,8 +28,8 @@ import {
 } from "./planes";
 import { codeChroma, codeInterLuma, setPattern } from "./residual";
 
-/** Bits of mb_type and, for 8x8, sub_mb_type. */
-const TYPE_BITS: i32 = 2;
+/** Bits of mb_type, without and with those of sub_mb_type. */
+const HALVES_BITS: i32 = 3;
 const QUARTERS_BITS: i32 = 7;
 const FAR: i32 = i32.MAX_VALUE;
 
@@ -78,14 +78,15 @@ export function predictSkip(): void {
 
 /**
  * Searches the vectors of a kind of partitions. Finds those of 16x16 first.
- * @param effort of the search, 0 to 2
+ * @param isThorough whether all eight neighbours of a fraction are tried
  * @returns what they seem to cost: Hadamard sum and bits, x 16
  */
-export function searchParts(kind: u8, effort: i32): i32 {
+export function searchParts(kind: u8, isThorough: bool): i32 {
   forgetVectors();
   const width = partWidth(kind);
   const height = partHeight(kind);
-  let total = (kind == INTER_16X16 ? 1 : kind == INTER_8X8 ? QUARTERS_BITS : TYPE_BITS + 1) * bitCostSad;
+  const bits = kind == INTER_16X16 ? 1 : kind == INTER_8X8 ? QUARTERS_BITS : HALVES_BITS;
+  let total = bits * bitCostSad;
   let place = vectors + 4 * firstVector(kind);
   for (let y = 0; y < 16; y += height) {
     for (let x = 0; x < 16; x += width, place += 4) {
@@ -103,8 +104,8 @@ export function searchParts(kind: u8, effort: i32): i32 {
           tryWhole(load<i32>(vectors + 4 * (5 + ((<usize>y >> 2) & 2) + (<usize>x >> 3))));
         }
       }
-      walk(16, true);
-      const vector = refine(effort > 0);
+      walk();
+      const vector = refine(isThorough);
       if (searchCost() == FAR) return FAR;
       total += searchCost();
       store<i32>(place, vector);

@@ -108,16 +108,16 @@ export function predictLuma(
     if (x != 2) average(at + (x >> 1), stride, out, width, height);
   } else if (x == 0) {
     filter(at, stride, stride, out, width, height);
-    if (y != 2) average(at + (y >> 1) * stride, stride, out, width, height);
+    if (y != 2) average(at + <usize>(y >> 1) * stride, stride, out, width, height);
   } else if (x == 2 || y == 2) {
     filterBoth(at, stride, out, width, height);
     if (x == 2 && y == 2) return;
     // f and q have b or s beside them, i and k have h or m (Table 8-12).
-    if (x == 2) filter(at + (y >> 1) * stride, stride, 1, halfSamples, width, height);
+    if (x == 2) filter(at + <usize>(y >> 1) * stride, stride, 1, halfSamples, width, height);
     else filter(at + (x >> 1), stride, stride, halfSamples, width, height);
     average(halfSamples, 16, out, width, height);
   } else {
-    filter(at + (y >> 1) * stride, stride, 1, out, width, height);
+    filter(at + <usize>(y >> 1) * stride, stride, 1, out, width, height);
     filter(at + (x >> 1), stride, stride, halfSamples, width, height);
     average(halfSamples, 16, out, width, height);
   }

@@ -38,6 +38,8 @@ let barEndY: i32 = 0;
 const BORDER_REST: i32 = 8;
 /** Vectors are shorter than this, in quarters: within the range of every level (Table A-1). */
 const MAX_VECTOR: i32 = 4 * 63;
+/** Of a walk: far more than the faces of people need. */
+const MAX_STEPS: i32 = 16;
 const COST_SHIFT: i32 = 4;
 const FAR: i32 = i32.MAX_VALUE;
 
@@ -174,24 +176,22 @@ export function tryWhole(vector: i32): void {
   found = whole;
 }
 
-/** Walks downhill by whole samples, in diamonds or, if wide, hexagons first. */
-export function walk(steps: i32, isWide: bool): void {
+/** Walks downhill by whole samples: in hexagons, then in diamonds. */
+export function walk(): void {
   if (foundCost == FAR) return;
-  if (isWide) {
-    for (let step = 0; step < steps; step++) {
-      const centre = found;
-      const x = vectorX(centre);
-      const y = vectorY(centre);
-      tryWhole(vectorOf(x - 8, y));
-      tryWhole(vectorOf(x + 8, y));
-      tryWhole(vectorOf(x - 4, y - 8));
-      tryWhole(vectorOf(x + 4, y - 8));
-      tryWhole(vectorOf(x - 4, y + 8));
-      tryWhole(vectorOf(x + 4, y + 8));
-      if (found == centre) break;
-    }
+  for (let step = 0; step < MAX_STEPS; step++) {
+    const centre = found;
+    const x = vectorX(centre);
+    const y = vectorY(centre);
+    tryWhole(vectorOf(x - 8, y));
+    tryWhole(vectorOf(x + 8, y));
+    tryWhole(vectorOf(x - 4, y - 8));
+    tryWhole(vectorOf(x + 4, y - 8));
+    tryWhole(vectorOf(x - 4, y + 8));
+    tryWhole(vectorOf(x + 4, y + 8));
+    if (found == centre) break;
   }
-  for (let step = 0; step < steps; step++) {
+  for (let step = 0; step < MAX_STEPS; step++) {
     const centre = found;
     const x = vectorX(centre);
     const y = vectorY(centre);

@@ -85,8 +85,8 @@ export function layOut(at: usize, width: i32, height: i32): void {
   memory.fill(records, 0, mbs * RECORD_BYTES);
   const luma = lumaStride * <usize>(height * 16 + 2 * LUMA_BORDER);
   const chroma = chromaStride * <usize>(height * 8 + 2 * CHROMA_BORDER);
-  const lumaStart = LUMA_BORDER * lumaStride + LUMA_BORDER;
-  const chromaStart = CHROMA_BORDER * chromaStride + CHROMA_BORDER;
+  const lumaStart = <usize>LUMA_BORDER * (lumaStride + 1);
+  const chromaStart = <usize>CHROMA_BORDER * (chromaStride + 1);
   memory.fill(pictures, 128, 2 * (luma + 2 * chroma));
   currentY = pictures + lumaStart;
   currentU = pictures + luma + chromaStart;

@@ -116,7 +116,7 @@ export function codeInterLuma(qp: i32): u8 {
   if (any != 0) {
     for (let quarter: usize = 0; quarter < 4; quarter++) {
       if (isNegligible(quarter)) dropQuarter(quarter);
-      else pattern |= 1 << quarter;
+      else pattern |= 1 << <u32>quarter;
     }
   }
   reconstructInter(pattern);
@@ -193,7 +193,7 @@ export function codeChroma(lumaQp: i32, isIntra: bool): u8 {
 
 /** @returns the sum of the levels' sizes */
 function quantiseChroma(plane: usize, block: usize, coefficients: usize, qp: i32): i32 {
-  const index = 4 * plane + block;
+  const index: usize = 4 * plane + block;
   const levels = CHROMA_LEVELS + 32 * index;
   let mask = quantiseBlock(coefficients, levels, false);
   const at = CHROMA_COUNTS + 12 * plane + 5 + CHROMA_ROW * (block >> 1) + (block & 1);
