@@ -10,6 +10,7 @@ import { benchZipf } from "./core/zipf.ts";
 import { benchIdle } from "./edge/idle.ts";
 import { benchWorkerd } from "./edge/workerd.ts";
 import { benchH264 } from "./h264/main.ts";
+import { benchH264Workerd } from "./h264/workerd.ts";
 import { benchLru } from "./lru.ts";
 import { benchPath } from "./path.ts";
 import { plotFrameCost } from "./plot.ts";
@@ -24,6 +25,7 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   png: benchPng,
   jpeg: benchJpeg,
   h264: benchH264,
+  "h264-workerd": benchH264Workerd,
   lru: benchLru,
   core: benchCore,
   tenants: benchTenants,
