@@ -145,6 +145,7 @@ function packRow(track: Track, clip: Clip, publishMs: number) {
     mode: track.mode,
     "static, KB/s": kilobytes(total(({ picture }) => picture.fixed)),
     "idle D, KB/s": kilobytes(total(({ picture }) => picture.idle)),
+    "source of D, KB/s": kilobytes(total(({ source }) => source)),
     "key variants, KB/s": kilobytes(
       total(({ keyPicture }) => (keyPicture ? [...keyPicture.fixed, ...keyPicture.idle] : [])),
     ),

@@ -31,6 +31,7 @@ import {
   lumaStride,
   MbRecord,
   MODES,
+  RECORD_BYTES,
   recordOf,
   SKIP,
   sourceStride,
@@ -206,7 +207,11 @@ export function takeGrids(): void {
 
 /** The record of the present macroblock is that of the candidate. */
 export function keepRecord(): void {
-  memory.copy(recordOf(mbIndex), CANDIDATE, 128);
+  // `memory.copy` is a call out of WebAssembly: too much for so little.
+  const to = recordOf(mbIndex);
+  for (let at: usize = 0; at < RECORD_BYTES; at += 16) {
+    v128.store(to + at, v128.load(CANDIDATE + at));
+  }
 }
 
 /** No block has levels. */

@@ -95,9 +95,7 @@ function setInnerStrengths(record: usize): void {
     }
     return;
   }
-  const counts = v128.load(record, COUNTS);
-  const isWhole = load<u8>(record, offsetof<MbRecord>("kind")) <= INTER_16X16;
-  if (isWhole && !v128.any_true(counts)) return;
+  if (isPlain(record)) return;
   for (let edge: usize = 1; edge < 4; edge++) {
     for (let i: usize = 0; i < 4; i++) {
       const across: usize = 4 * i + edge;
@@ -106,6 +104,15 @@ function setInnerStrengths(record: usize): void {
       store<u8>(TOP_EDGES + 4 * edge + i, strengthOf(record, down, record, down - 4));
     }
   }
+}
+
+/** Whether a macroblock has one vector and no levels: nothing to filter inside. */
+@inline
+function isPlain(record: usize): bool {
+  return (
+    load<u8>(record, offsetof<MbRecord>("kind")) <= INTER_16X16 &&
+    !v128.any_true(v128.load(record, COUNTS))
+  );
 }
 
 /** @param step from block to block along the edge @param other first block beyond it */
@@ -118,6 +125,10 @@ function setOuterStrengths(
 ): void {
   if (isIntra(record) || isIntra(neighbour)) {
     store<u32>(to, 0x04040404);
+    return;
+  }
+  if (isPlain(record) && isPlain(neighbour)) {
+    store<u32>(to, <u32>strengthOf(record, 0, neighbour, 0) * 0x01010101);
     return;
   }
   for (let i: usize = 0; i < 4; i++) {

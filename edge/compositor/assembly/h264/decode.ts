@@ -328,8 +328,13 @@ function takePattern(isIntra: bool): void {
   const record = changetype<MbRecord>(CANDIDATE);
   record.pattern = patternOf(takeUe(), isIntra);
   record.qp = <u8>qp;
-  memory.fill(LUMA_MASKS, 0, 56);
+  clear(LUMA_MASKS, 56);
   if (record.pattern != 0) takeLevels(false);
+}
+
+/** @param bytes a multiple of 8 */
+function clear(at: usize, bytes: usize): void {
+  for (let i: usize = 0; i < bytes; i += 8) store<u64>(at + i, 0);
 }
 
 /** mb_qp_delta and residual() (7.3.5.3). */
@@ -341,8 +346,8 @@ function takeLevels(isWhole: bool): void {
     markDamaged();
   }
   record.qp = <u8>qp;
-  memory.fill(LUMA_LEVELS, 0, 832);
-  memory.fill(LUMA_MASKS, 0, 56);
+  clear(LUMA_LEVELS, 832);
+  clear(LUMA_MASKS, 56);
   if (isWhole) {
     const nC = countAround(gridAt(0, 0), ROW);
     store<u16>(DC_MASK, <u16>takeResidual(DC_LEVELS, 16, nC));

@@ -137,6 +137,10 @@ export function predictChromaInter(
   width: i32,
   height: i32,
 ): void {
+  if ((x | y) == 0 && width == 8) {
+    for (; height > 0; height--, at += stride, out += 8) store<u64>(out, load<u64>(at));
+    return;
+  }
   const a = i16x8.splat(<i16>((8 - x) * (8 - y)));
   const b = i16x8.splat(<i16>(x * (8 - y)));
   const c = i16x8.splat(<i16>((8 - x) * y));

@@ -116,8 +116,12 @@ function extend(plane: usize, stride: usize, width: i32, height: i32, border: i3
   const side = <usize>border;
   for (let y: usize = 0; y < <usize>height; y++) {
     const row = plane + y * stride;
-    memory.fill(row - side, load<u8>(row), side);
-    memory.fill(row + width, load<u8>(row + width - 1), side);
+    const left = i8x16.splat(load<i8>(row));
+    const right = i8x16.splat(load<i8>(row + width - 1));
+    for (let x: usize = 0; x < side; x += 16) {
+      v128.store(row - side + x, left);
+      v128.store(row + width + x, right);
+    }
   }
   const first = plane - side;
   const last = first + <usize>(height - 1) * stride;

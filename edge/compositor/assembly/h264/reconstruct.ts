@@ -117,7 +117,7 @@ function reconstructPlane(plane: usize, planeAt: usize, kind: u32): void {
       scaleBlock(CHROMA_LEVELS + 128 * plane + 64 * y, PAIR);
       scaleBlock(CHROMA_LEVELS + 128 * plane + 64 * y + 32, PAIR + 32);
     } else {
-      memory.fill(PAIR, 0, 64);
+      for (let at: usize = 0; at < 64; at += 16) v128.store(PAIR + at, i64x2.splat(0));
     }
     const sum = y == 0 ? p + r : p - r;
     const difference = y == 0 ? q + s : q - s;

@@ -231,7 +231,7 @@ function codeChromaDc(plane: usize, roundingShare: i32): u32 {
 }
 
 function dropChroma(): void {
-  memory.fill(CHROMA_MASKS, 0, 16);
+  v128.store(CHROMA_MASKS, i64x2.splat(0));
   for (let plane: usize = 0; plane < 2; plane++) {
     const grid = countGrid + CHROMA_COUNTS + 12 * plane;
     store<u16>(grid + 5, 0);
