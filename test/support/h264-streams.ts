@@ -25,7 +25,7 @@ export interface RandomTrack extends Rendition {
 }
 
 /** Textures from what an encoder likes to what it dreads. */
-const TEXTURES = ["waves", "noise", "checkerboard", "bars", "flat"] as const;
+export const TEXTURES = ["waves", "noise", "checkerboard", "bars", "flat"] as const;
 
 /** A picture whose content moves with `n`. */
 export function randomPicture(
