@@ -12,6 +12,8 @@ import { benchIdle } from "./edge/idle.ts";
 import { benchLostCore } from "./edge/lost-core.ts";
 import { benchWorkerMemory } from "./edge/worker-memory.ts";
 import { benchWorkerd } from "./edge/workerd.ts";
+import { benchH264 } from "./h264/main.ts";
+import { benchH264Workerd } from "./h264/workerd.ts";
 import { benchLru } from "./lru.ts";
 import { benchPath } from "./path.ts";
 import { plotFrameCost } from "./plot.ts";
@@ -25,6 +27,8 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   path: benchPath,
   png: benchPng,
   jpeg: benchJpeg,
+  h264: benchH264,
+  "h264-workerd": benchH264Workerd,
   lru: benchLru,
   core: benchCore,
   tenants: benchTenants,

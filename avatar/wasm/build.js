@@ -8,7 +8,10 @@ import asc from "assemblyscript/asc";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Each is compiled from `assembly/NAME.ts`, and exported as a compiled module by `gen/NAME.js`. */
-const MODULES = { "avatar/image": ["resize"], "edge/compositor": ["png", "jpeg"] };
+const MODULES = {
+  "avatar/image": ["resize"],
+  "edge/compositor": ["png", "jpeg", "h264", "h264-parts"],
+};
 
 for (const [room, names] of Object.entries(MODULES)) {
   const out = join(root, room, "gen");
