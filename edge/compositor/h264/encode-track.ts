@@ -27,7 +27,7 @@ export interface EncodeOptions {
   readonly intraQp?: number;
   /** Quantiser of P pictures, 10 to 45. Default 30. */
   readonly interQp?: number;
-  /** Frames of a group, at most. Default 6 seconds; 256 at most, so that frame_num does not wrap. */
+  /** Frames of a group, at most. Default 6 seconds, 256 at most. */
   readonly groupFrames?: number;
   /** An IDR variant every so many frames of a group; 0 for none. Default 1 second. */
   readonly keyEveryFrames?: number;
@@ -58,6 +58,7 @@ const DEFAULT_INTRA_QP = 24;
 const DEFAULT_INTER_QP = 30;
 const DEFAULT_GROUP_SECONDS = 6;
 const DEFAULT_KEY_SECONDS = 1;
+/** Ten seconds of 25 frames: viewers who have lost a picture wait for the next group. */
 const MAX_GROUP_FRAMES = 256;
 /** By how much the source of D is finer than what becomes of it. */
 const SOURCE_INTRA_BONUS = 5;

@@ -41,7 +41,7 @@ function describe(unit: Uint8Array) {
   const first = bits.ue();
   bits.ue();
   bits.ue();
-  const frameNum = bits.u(8);
+  const frameNum = bits.u(4);
   return { type, first, frameNum, idr: type === 5 ? bits.ue() : null };
 }
 

@@ -30,7 +30,7 @@ test("sizes that are not whole macroblocks are cropped", () => {
   assert.deepEqual([bits.u(8), bits.u(8)], [66, 0xc0]);
   bits.u(8);
   // Up to the number of reference frames and gaps.
-  assert.deepEqual([bits.ue(), bits.ue(), bits.ue(), bits.ue(), bits.bit()], [0, 4, 2, 1, 0]);
+  assert.deepEqual([bits.ue(), bits.ue(), bits.ue(), bits.ue(), bits.bit()], [0, 0, 2, 1, 0]);
   assert.deepEqual([bits.ue() + 1, bits.ue() + 1], [8, 6]);
   assert.deepEqual([bits.bit(), bits.bit(), bits.bit()], [1, 1, 1]);
   assert.deepEqual([bits.ue(), bits.ue(), bits.ue(), bits.ue()], [0, 1, 0, 3]);
@@ -44,6 +44,6 @@ test("the picture parameter set lets slices steer the deblocking filter", () => 
   const bits = new BitReader(pictureParameterSet());
   assert.deepEqual([bits.ue(), bits.ue(), bits.bit(), bits.bit(), bits.ue()], [0, 0, 0, 0, 0]);
   assert.deepEqual([bits.ue(), bits.ue(), bits.bit(), bits.u(2)], [0, 0, 0, 0]);
-  assert.deepEqual([bits.se(), bits.se(), bits.se()], [0, 0, 0]);
+  assert.deepEqual([bits.se(), bits.se(), bits.se()], [4, 0, 0]);
   assert.deepEqual([bits.bit(), bits.bit(), bits.bit(), bits.bit()], [1, 0, 0, 1]);
 });

@@ -14,10 +14,10 @@ export interface StreamFormat {
 /** profile_idc 66 with constraint_set0 and 1: Constrained Baseline (A.2.1.1). */
 const PROFILE_IDC = 66;
 const CONSTRAINT_SETS = 0xc0;
-/** Bits of frame_num: groups of up to 256 frames count without wrapping, and it may wrap. */
-export const FRAME_NUM_BITS = 8;
-/** pic_init_qp of the picture parameter set. */
-export const INITIAL_QP = 26;
+/** Bits of frame_num: as few as there may be, as every slice has them, and boxes have many slices. */
+export const FRAME_NUM_BITS = 4;
+/** pic_init_qp of the picture parameter set: slices of this quantiser say so in one bit. */
+export const INITIAL_QP = 30;
 
 export function macroblockSize({ width, height }: Pick<StreamFormat, "width" | "height">): {
   readonly columns: number;
