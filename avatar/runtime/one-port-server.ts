@@ -21,6 +21,11 @@ import type { TlsMaterial } from "./tls-files.ts";
 const HTTP2_PREFACE = "PRI";
 /** A connection that says nothing for so long, or has not shaken hands, is closed. */
 const FIRST_BYTES_TIMEOUT_MS = 10_000;
+/**
+ * Idle HTTP/1.1 connections stay so long: longer than callers and proxies keep
+ * theirs, so that none sends a request into one that is just being closed.
+ */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 /** Far more than the edges and probes of one core; each has a file descriptor and its buffers. */
 const MAX_CONNECTIONS = 10_000;
 /** Of one HTTP/2 connection. A client keeps what goes beyond until others end. */
@@ -77,7 +82,10 @@ export async function listenOnOnePort(
   let isDraining = false;
 
   const { requestTimeoutMs } = options;
-  const timeouts = requestTimeoutMs === undefined ? {} : { requestTimeout: requestTimeoutMs };
+  const timeouts = {
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    ...(requestTimeoutMs !== undefined && { requestTimeout: requestTimeoutMs }),
+  };
   const http1 = createHttp1Server(timeouts, (request, response) => {
     if (isDraining) response.shouldKeepAlive = false;
     handler(request, response);

@@ -159,6 +159,7 @@ test("what a core had that broke off goes on elsewhere, without a frame lost or 
   const { clock, cores, fleet, speak, ranked, up } = setUp(NAMES);
   const [first, second] = ranked("ada") as [string, string];
   cores[first]!.breaksAfter = 4;
+  cores[first]!.health = new CoreCallError("unreachable", "connection refused");
   const { frames, error } = await finish(clock, speak("ada"), 300);
   assert.equal(error, null);
   assert.deepEqual(frames, ALL);
@@ -167,6 +168,7 @@ test("what a core had that broke off goes on elsewhere, without a frame lost or 
   assert.ok(!up().includes(first));
   // It is asked after a rest, and gets its avatars back.
   cores[first]!.breaksAfter = Number.POSITIVE_INFINITY;
+  cores[first]!.health = null;
   await clock.advanceBy(1000);
   await finish(clock, speak("ada"), 300);
   await finish(clock, speak("ada"), 300);
@@ -323,12 +325,32 @@ test("cores that come and go: calls under way go on", async () => {
 test("without any core it is told so; one core alone is always asked", async () => {
   const { clock, cores, fleet, speak, up } = setUp(["a"]);
   cores.a!.error = new CoreCallError("unreachable", "connection refused");
+  cores.a!.health = cores.a!.error;
   const { error } = await finish(clock, speak("ada"), 100);
   assert.equal(error?.code, "unreachable");
   assert.deepEqual(up(), []);
   cores.a!.error = null;
+  cores.a!.health = null;
   assert.deepEqual((await finish(clock, speak("ada"), 200)).frames, ALL);
   await finish(clock, fleet.checkHealth(new AbortController().signal), 10);
+});
+
+test("a connection that broke ends its own call only, and that one is made again", async () => {
+  const { clock, cores, fleet, speak } = setUp(["a"]);
+  await finish(clock, speak("ada"));
+  const core = cores.a!;
+  const other = speak("ben");
+  await clock.advanceBy(25);
+  core.error = new CoreCallError("unreachable", "the other end had closed it");
+  const broken = speak("ada");
+  await clock.advanceBy(15);
+  core.error = null;
+  assert.deepEqual((await finish(clock, broken, 500)).frames, ALL);
+  assert.deepEqual((await other).frames, ALL);
+  await clock.advanceBy(2000);
+  await finish(clock, speak("ada"), 500);
+  assert.equal(fleet.stats.nodes[0]?.isUp, true);
+  assert.ok(fleet.stats.retries >= 1);
 });
 
 test("the last core may be silent for a while, and not for ever", async () => {

@@ -32,6 +32,7 @@ export interface CoreFleetOptions {
 /** Of calls that may be made again at another core, beside a few per second. */
 const RETRIES = { share: 0.2, leastPerS: 10 };
 const LEAST_HEDGES_PER_S = 1;
+const SECOND_TRY_MS = 50;
 /** A second core is asked when the first takes so many times as long as usual. */
 const HEDGE_FACTOR = 3;
 /** A core whose best first frame takes so many times as long as the others' usual one is taken out. */
@@ -97,6 +98,7 @@ export class CoreFleet implements CoreClient {
     /** Cores that failed since the last frame. */
     const tried = new Set<CoreNode>();
     let done = 0;
+    let isAgain = false;
     for (;;) {
       const rest = {
         ...call,
@@ -110,6 +112,7 @@ export class CoreFleet implements CoreClient {
           yield step.value;
           done++;
           tried.clear();
+          isAgain = false;
         }
         return;
       } catch (error) {
@@ -117,7 +120,14 @@ export class CoreFleet implements CoreClient {
         if (attempt) this.#failed(attempt.node, error, tried);
         const isLate =
           (options.deadlineMs ?? Number.POSITIVE_INFINITY) <= this.#options.clock.now();
-        if (isLate || !this.#mayRetry(error, call, tried)) throw error;
+        if (isLate) throw error;
+        if (this.#mayRetry(error, call, tried)) continue;
+        // The last one, once more: a connection that it had closed says nothing about it.
+        if (isAgain || !isUnreachable(error) || !this.#retryBudget.spend()) throw error;
+        this.#retries++;
+        isAgain = true;
+        tried.clear();
+        await this.#pause(SECOND_TRY_MS);
       } finally {
         attempt?.leave();
       }
@@ -257,12 +267,18 @@ export class CoreFleet implements CoreClient {
     tried.add(node);
     if (!isElsewhereBetter(error)) return;
     node.stats.failures++;
-    if (error.code === "unreachable" || error.code === "access") {
-      if (node.isUp) node.eject(error.message, error.code === "unreachable");
+    if (error.code === "unreachable") {
+      node.suspect(error.message);
+    } else if (error.code === "access") {
+      if (node.isUp) node.eject(error.message, false);
     } else if (error.code !== "busy") {
       // It may be about the model alone, or about the core: a full queue is neither.
       node.check();
     }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(ms, resolve));
   }
 
   #mayRetry(error: unknown, call: SpeechCall, tried: ReadonlySet<CoreNode>): boolean {
@@ -272,6 +288,10 @@ export class CoreFleet implements CoreClient {
     this.#retries++;
     return true;
   }
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof CoreCallError && error.code === "unreachable";
 }
 
 async function settled(promise: Promise<unknown>): Promise<"settled"> {

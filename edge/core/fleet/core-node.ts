@@ -146,6 +146,18 @@ export class CoreNode {
     down.abort(new CoreCallError("unreachable", `the core at ${this.url} is out: ${why}`));
   }
 
+  /**
+   * A call could not reach it. One connection may be to blame, which its other
+   * end had closed: calls go elsewhere until it has been asked, which is at once.
+   */
+  suspect(why: string): void {
+    if (!this.isUp) return;
+    // One that lets down call after call rests, whatever it says of itself.
+    const isFirst = this.#restMs === FIRST_REST_MS;
+    this.eject(why, false);
+    this.check(isFirst);
+  }
+
   /** Takes out one that serves, but slowly. */
   ejectSlow(why: string): void {
     const nowMs = this.#options.clock.now();
@@ -180,8 +192,11 @@ export class CoreNode {
     this.eject("it does not answer", isGone);
   }
 
-  /** Asks it whether it serves, once at a time, and takes it out or back in. */
-  check(): void {
+  /**
+   * Asks it whether it serves, once at a time, and takes it out or back in.
+   * @param isBackAtOnce whether it need not have rested
+   */
+  check(isBackAtOnce = false): void {
     const { clock, client, sharing, logger } = this.#options;
     // One that began with a request that has ended never comes back.
     if (clock.now() - this.#checkingSinceMs < 2 * CHECK_LIMIT_MS) return;
@@ -193,7 +208,8 @@ export class CoreNode {
       .then(
         () => {
           this.#silentSinceMs = null;
-          if (this.#restsUntilMs === null || clock.now() < this.#restsUntilMs) return;
+          if (this.#restsUntilMs === null) return;
+          if (!isBackAtOnce && clock.now() < this.#restsUntilMs) return;
           logger.info("core is back", { core: this.url });
           this.#restsUntilMs = null;
         },
