@@ -100,7 +100,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
   // Probes and the page's files would drown what is worth looking at.
   app.use("/v1/*", traceRequests(tracing));
   app.use(accessLog(logger, now));
-  app.route("/", healthRoutes(core, store));
+  app.route("/", healthRoutes({ core, store, access, logger }));
   app.use("/metrics", authoriseOperator(access));
   app.route("/", metricsRoutes(prepared, speaker, core));
   app.use("/v1/*", authorise(access));

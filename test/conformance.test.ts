@@ -282,11 +282,14 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
         [() => post("packed/speak", WAV.subarray(0, 2000)), 400, /./],
         [() => post("packed/speak", new Uint8Array(5000).fill(7)), 400, /./],
         [
-          () => post("packed/speak", new Uint8Array(MAX_BODY_MB * 1024 * 1024 + 1)),
+          () =>
+            untilAnswered(() =>
+              post("packed/speak", new Uint8Array(MAX_BODY_MB * 1024 * 1024 + 1)),
+            ),
           413,
           /larger than/,
         ],
-        [() => post("packed/speak", wavFile(tone(16_000 * 21))), 413, /./],
+        [() => untilAnswered(() => post("packed/speak", wavFile(tone(16_000 * 21)))), 413, /./],
       ] as const) {
         const [got, text] = await problem(await call());
         assert.equal(got, status, String(text));
@@ -366,6 +369,20 @@ test("what was delivered is the same in every runtime, and of packs as of plain 
     assert.equal(delivered.node[`packed ${what}`], delivered.node[`plain ${what}`], what);
   }
 });
+
+/**
+ * Who is refused before all of his upload is read may lose the answer, when the
+ * connection is closed under what he still sends (RFC 9112, 9.6).
+ */
+async function untilAnswered(call: () => Promise<Response>): Promise<Response> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (attempt === 5) throw error;
+    }
+  }
+}
 
 async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];

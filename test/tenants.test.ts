@@ -396,6 +396,23 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
   });
 }
 
+test("strangers are not told where cores and avatars are", { timeout: 60_000 }, async (t) => {
+  const url = "http://127.0.0.1:9";
+  for (const [access, reason] of [
+    [ACCESS, "no core can serve"],
+    [{}, /127\.0\.0\.1:9/],
+  ] as const) {
+    const edge = await RUNTIMES.node({ root, config: { core: { url }, access } });
+    t.after(() => edge.stop());
+    const response = await fetch(`${edge.url}/readyz`);
+    assert.equal(response.status, 503);
+    const { reasons } = (await response.json()) as { reasons: { core: string } };
+    if (typeof reason === "string") assert.deepEqual(reasons, { core: reason });
+    else assert.match(reasons.core, reason);
+    assert.match(edge.log(), /not ready.*127\.0\.0\.1:9/);
+  }
+});
+
 test("the binding of Workers counts beside the edge", { timeout: 60_000 }, async (t) => {
   const access = { tenants: [{ id: "acme", keys: [hashOfKey(KEYS.acme)] }] };
   const config = { core: { url: core.url }, access };

@@ -52,6 +52,12 @@ const CORE_STATUS: Record<CoreCallErrorCode, number> = {
   internal: 502,
 };
 
+/** Which setting is wrong, and where the cores are, is nobody's business but the operator's. */
+const FOR_STRANGERS: Partial<Record<CoreCallErrorCode, string>> = {
+  access: "the core does not let this edge in: its log says why",
+  unreachable: "no core answers: is it running? The edge's log has more",
+};
+
 const RETRY_AFTER_S = 2;
 
 /** What a client is told of `error`. A defect of ours is not described to strangers. */
@@ -96,10 +102,7 @@ function describe(error: unknown): { status: number; detail: string; retryAfterS
     return { status: 500, detail: `a published frame cannot be read: ${error.message}` };
   }
   if (error instanceof CoreCallError) {
-    // Which setting is wrong is nobody's business but the operator's.
-    const isOurs = error.code === "access";
-    const detail = isOurs ? "the core does not let this edge in: its log says why" : error.message;
-    return withRetry(CORE_STATUS[error.code], detail);
+    return withRetry(CORE_STATUS[error.code], FOR_STRANGERS[error.code] ?? error.message);
   }
   return { status: 500, detail: "an error on our side: the log has more under this request id" };
 }
