@@ -4,10 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { readAvatar } from "../avatar/catalogue.ts";
-import { readDemoSource } from "../avatar/demo/demo-source.ts";
 import { silentLogger } from "../avatar/logger.ts";
-import { createFolderStaging, createFolderStore } from "../avatar/runtime/folder-store.ts";
-import { writeAvatar } from "../avatar/writer.ts";
+import { createFolderStore } from "../avatar/runtime/folder-store.ts";
 import { ANYONE } from "../edge/access/caller.ts";
 import { decodeSpeech } from "../edge/audio/decode-audio.ts";
 import { FramePacks } from "../edge/background/frame-packs.ts";
@@ -24,11 +22,9 @@ import { AUDIO_TENSOR_SIZE } from "../gpu-core/audio/feature-extractor.ts";
 import { parseCoreConfig } from "../gpu-core/config.ts";
 import { startCore } from "../gpu-core/main.ts";
 import { FloatUnet, VISUAL_TENSOR_SIZE } from "../gpu-core/model/float-unet.ts";
-import { buildSynctalkAudioEncoder } from "./models/synctalk-audio-encoder.ts";
-import { buildSynctalkUnet } from "./models/synctalk-unet.ts";
+import { writeBenchAvatars } from "./models/bench-avatars.ts";
 import type { Rows } from "./rows.ts";
 
-const SEED = 7;
 const SAMPLE = fileURLToPath(new URL("../avatar/demo/sample.wav", import.meta.url));
 const PREPARED_FRAMES_BYTES = 1024 ** 3;
 const JPEG = { quality: 85, subsampling: "4:2:0" } as const;
@@ -42,15 +38,7 @@ const SPEECH_SECONDS = { demo: 10, full: 3 };
 export async function benchPath(): Promise<Rows> {
   const root = await mkdtemp(join(tmpdir(), "mouthpiece-bench-"));
   try {
-    const demo = readDemoSource();
-    await writeAvatar(demo, await createFolderStaging(root, "demo"));
-    const full = {
-      ...demo,
-      id: "full",
-      model: buildSynctalkUnet({ seed: SEED }),
-      audioEncoder: buildSynctalkAudioEncoder({ seed: SEED }),
-    };
-    await writeAvatar(full, await createFolderStaging(root, "full"));
+    await writeBenchAvatars(root);
     return [await measure(root, "demo"), await measure(root, "full")];
   } finally {
     await rm(root, { recursive: true, force: true });

@@ -6,12 +6,10 @@ import { deflateSync } from "node:zlib";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { readAvatar } from "../../avatar/catalogue.ts";
-import { readDemoSource } from "../../avatar/demo/demo-source.ts";
 import { createImageCodecs } from "../../avatar/image/codecs.ts";
 import { silentLogger } from "../../avatar/logger.ts";
-import { createFolderStaging, createFolderStore } from "../../avatar/runtime/folder-store.ts";
+import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { ENCODER_ROWS, MEL_BANDS, samplesForFrames } from "../../avatar/speech-timing.ts";
-import { writeAvatar } from "../../avatar/writer.ts";
 import { AUDIO_TENSOR_SIZE } from "../../gpu-core/audio/feature-extractor.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
@@ -20,12 +18,10 @@ import { createSession, floatTensor } from "../../gpu-core/model/session.ts";
 import { InferenceService } from "../../proto/gen/mouthpiece/inference/v1/inference_pb.js";
 import { tone } from "../../test/support/tiny-avatar.ts";
 import { median, round } from "../compare.ts";
-import { buildSynctalkAudioEncoder } from "../models/synctalk-audio-encoder.ts";
-import { buildSynctalkUnet } from "../models/synctalk-unet.ts";
+import { writeBenchAvatars } from "../models/bench-avatars.ts";
 import type { Rows } from "../rows.ts";
 import { startCallerProcess } from "./caller-process.ts";
 
-const SEED = 7;
 const ROUNDS = 4;
 /** Of one request: as long as an edge asks for when speech goes on. */
 const FRAMES_PER_ROUND = { demo: 200, full: 60 };
@@ -43,15 +39,7 @@ const PUBLISHED_BYTES_PER_FRAME = 3.7e6;
 export async function benchCore(): Promise<Rows> {
   const root = await mkdtemp(join(tmpdir(), "mouthpiece-bench-"));
   try {
-    const demo = readDemoSource();
-    await writeAvatar(demo, await createFolderStaging(root, "demo"));
-    const full = {
-      ...demo,
-      id: "full",
-      model: buildSynctalkUnet({ seed: SEED }),
-      audioEncoder: buildSynctalkAudioEncoder({ seed: SEED }),
-    };
-    await writeAvatar(full, await createFolderStaging(root, "full"));
+    await writeBenchAvatars(root);
     return [await measure(root, "demo"), await measure(root, "full")];
   } finally {
     await rm(root, { recursive: true, force: true });

@@ -4,23 +4,19 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { readAvatar } from "../../avatar/catalogue.ts";
-import { readDemoSource } from "../../avatar/demo/demo-source.ts";
-import { createFolderStaging, createFolderStore } from "../../avatar/runtime/folder-store.ts";
-import { writeAvatar } from "../../avatar/writer.ts";
+import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { decodeSpeech } from "../../edge/audio/decode-audio.ts";
 import { createConnectCoreClient } from "../../edge/core/connect-core-client.ts";
 import { streamMouths } from "../../edge/speak/mouth-stream.ts";
 import { cutSpeechWindows } from "../../edge/speak/speech-windows.ts";
 import { MOUTHPIECE } from "../../test/support/run-command.ts";
 import { median, round } from "../compare.ts";
-import { buildSynctalkAudioEncoder } from "../models/synctalk-audio-encoder.ts";
-import { buildSynctalkUnet } from "../models/synctalk-unet.ts";
+import { writeBenchAvatars } from "../models/bench-avatars.ts";
 import type { Rows } from "../rows.ts";
 import { startServer } from "./server-process.ts";
 
 const ROUNDS = 25;
 const WARM_UP = 3;
-const SEED = 7;
 const PAUSE_MS = 600;
 const SAMPLE = fileURLToPath(new URL("../../avatar/demo/sample.wav", import.meta.url));
 /** Enough for several windows of speech. */
@@ -35,15 +31,7 @@ const SPEECH_BYTES = 44 + 2 * 16_000 * 4;
 export async function benchFirstFrame(): Promise<Rows> {
   const root = await mkdtemp(join(tmpdir(), "mouthpiece-bench-"));
   try {
-    const demo = readDemoSource();
-    await writeAvatar(demo, await createFolderStaging(root, "demo"));
-    const full = {
-      ...demo,
-      id: "full",
-      model: buildSynctalkUnet({ seed: SEED }),
-      audioEncoder: buildSynctalkAudioEncoder({ seed: SEED }),
-    };
-    await writeAvatar(full, await createFolderStaging(root, "full"));
+    await writeBenchAvatars(root);
     const file = join(root, "core.yaml");
     await writeFile(file, JSON.stringify({ models_root: root, server: { port: 0 } }));
     const core = await startServer([MOUTHPIECE, "core", "--config", file]);

@@ -5,14 +5,12 @@ import { fileURLToPath } from "node:url";
 import { createTestHarness } from "wrangler";
 import { type Delivery, prepareFrame } from "../../edge/compositor/delivery.ts";
 import { readPreparedFrame, Splicer } from "../../edge/compositor/splicer.ts";
-import { median, round } from "../compare.ts";
 import { readMaterials, scaled, toRgba } from "../material.ts";
 import type { Rows } from "../rows.ts";
+import { compareWorkerd } from "./workerd-and-node.ts";
 
 const WORKER = fileURLToPath(new URL("./splice-worker.ts", import.meta.url));
-const ROUNDS = 7;
-const FEW = 10;
-const MANY = 510;
+const REPEATS = { few: 10, many: 510 };
 const DELIVERIES: readonly Delivery[] = [
   { format: "png", softEdge: 0 },
   { format: "jpeg", softEdge: 0, quality: 85, subsampling: "4:2:0" },
@@ -49,20 +47,10 @@ export async function benchWorkerd(): Promise<Rows> {
       const inNode = async (times: number) => {
         for (let n = 0; n < times; n++) splicer.splice(frame, mouth);
       };
-      await inWorkerd(MANY);
-      await inNode(MANY);
-      const workerd: number[] = [];
-      const node: number[] = [];
-      for (let n = 0; n < ROUNDS; n++) {
-        workerd.push(await perFrame(inWorkerd));
-        node.push(await perFrame(inNode));
-      }
       rows.push({
         frame: name,
         format: delivery.format,
-        "ms, workerd": round(median(workerd)),
-        "ms, Node": round(median(node)),
-        "workerd / Node": round(median(workerd.map((ms, n) => ms / node[n]!)), 2),
+        ...(await compareWorkerd(inWorkerd, inNode, REPEATS)),
       });
     }
     return rows;
@@ -70,13 +58,4 @@ export async function benchWorkerd(): Promise<Rows> {
     await harness.close();
     await rm(root, { recursive: true, force: true });
   }
-}
-
-async function perFrame(run: (times: number) => Promise<void>): Promise<number> {
-  const timed = async (times: number) => {
-    const started = performance.now();
-    await run(times);
-    return performance.now() - started;
-  };
-  return ((await timed(MANY)) - (await timed(FEW))) / (MANY - FEW);
 }

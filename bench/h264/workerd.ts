@@ -3,14 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createTestHarness } from "wrangler";
-import { median, round } from "../compare.ts";
+import { compareWorkerd } from "../edge/workerd-and-node.ts";
 import type { Rows } from "../rows.ts";
 import { speakSynthetically } from "./synthetic.ts";
 
 const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url));
-const ROUNDS = 7;
-const FEW = 10;
-const MANY = 210;
+const REPEATS = { few: 10, many: 210 };
 
 /** What a live frame costs inside workerd, beside Node: many and few frames in one request, in turns. */
 export async function benchH264Workerd(): Promise<Rows> {
@@ -34,19 +32,9 @@ export async function benchH264Workerd(): Promise<Rows> {
       const inNode = async (frames: number) => {
         speak(frames);
       };
-      await inWorkerd(MANY);
-      await inNode(MANY);
-      const workerd: number[] = [];
-      const node: number[] = [];
-      for (let n = 0; n < ROUNDS; n++) {
-        workerd.push(await perFrame(inWorkerd));
-        node.push(await perFrame(inNode));
-      }
       rows.push({
         mode,
-        "ms, workerd": round(median(workerd)),
-        "ms, Node": round(median(node)),
-        "workerd / Node": round(median(workerd.map((ms, n) => ms / node[n]!)), 2),
+        ...(await compareWorkerd(inWorkerd, inNode, REPEATS)),
       });
     }
     return rows;
@@ -54,13 +42,4 @@ export async function benchH264Workerd(): Promise<Rows> {
     await harness.close();
     await rm(root, { recursive: true, force: true });
   }
-}
-
-async function perFrame(run: (frames: number) => Promise<void>): Promise<number> {
-  const timed = async (frames: number) => {
-    const started = performance.now();
-    await run(frames);
-    return performance.now() - started;
-  };
-  return ((await timed(MANY)) - (await timed(FEW))) / (MANY - FEW);
 }
