@@ -1,3 +1,4 @@
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { AvatarError } from "../../avatar/avatar-error.ts";
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import { DIGEST_BYTES, FRAME_DIGESTS_FILE, frameFileName } from "../../avatar/manifest.ts";
@@ -45,7 +46,7 @@ export class PlainFrames {
       avatar,
       FRAME_DIGESTS_FILE,
       what,
-      (digest) => hexOf(digest) === manifest.frames?.sha256,
+      (digest) => bytesToHex(digest) === manifest.frames?.sha256,
     );
   }
 
@@ -83,8 +84,4 @@ function missing({ summary }: PublishedAvatar, what: string): AvatarError {
     "invalid_avatar",
     `${what} of ${summary.id} is missing: import or publish it again`,
   );
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
