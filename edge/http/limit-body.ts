@@ -11,6 +11,11 @@ export interface BodyLimits {
   readonly advice: string;
 }
 
+/** So much of what a refused sender still sends is taken before he is answered. */
+const DRAIN_BYTES = 4 * 1024 * 1024;
+const DRAIN_MS = 500;
+const DRAIN_SILENCE_MS = 50;
+
 /**
  * The chunks of a request body, refused as soon as they are too many or too slow.
  * @throws RequestError 413, at once when `Content-Length` already says so; 408
@@ -30,18 +35,40 @@ export async function* limitChunks(
   const chunks = source[Symbol.asyncIterator]();
   const latest = performance.now() + totalMs;
   let total = 0;
+  let unread = false;
   try {
     for (;;) {
       const leftMs = latest - performance.now();
+      unread = false;
       const { done, value } = await within(chunks.next(), Math.min(idleMs, leftMs));
       if (done) return;
+      unread = true;
       total += value.length;
       if (total > maxBytes) throw tooLarge(limits);
       yield value;
     }
   } finally {
+    if (unread) await drain(chunks);
     // The sender learns from the answer; whether cancelling works changes nothing.
     chunks.return?.().catch(() => {});
+  }
+}
+
+/**
+ * Takes what is on its way. A server that closes on a sender who still sends
+ * resets the connection, and the answer is lost with it (RFC 9112, 9.6).
+ */
+async function drain(chunks: AsyncIterator<Uint8Array>): Promise<void> {
+  const latest = performance.now() + DRAIN_MS;
+  let left = DRAIN_BYTES;
+  try {
+    while (left > 0 && performance.now() < latest) {
+      const { done, value } = await within(chunks.next(), DRAIN_SILENCE_MS);
+      if (done) return;
+      left -= value.length;
+    }
+  } catch {
+    // Silent, or gone: there is nothing on its way.
   }
 }
 
