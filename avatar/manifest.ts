@@ -231,6 +231,8 @@ export interface AvatarSummary {
   readonly frameCount: number;
   readonly playback: Playback;
   readonly version: string;
+  /** What its frames can be had as: `png`, `jpeg`, and `h264` if it was published so. */
+  readonly formats: readonly string[];
 }
 
 function parseWith<T>(schema: z.ZodType<T>, json: string, source: string): T {
