@@ -2,7 +2,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { AvatarError } from "./avatar-error.ts";
 import { checkAvatarId, isAvatarId } from "./avatar-id.ts";
-import { type AvatarSummary, type Manifest, parseManifest, parsePointer } from "./manifest.ts";
+import { type AvatarSummary, findTrack, type Manifest, parseManifest, parsePointer } from "./manifest.ts";
 import type { ObjectStore, ReadOptions } from "./object-store.ts";
 
 const MAX_POINTER_BYTES = 16 * 1024;
@@ -98,6 +98,7 @@ export async function readAvatar(
       frameCount: manifest.frameCount,
       playback: manifest.playback,
       version: pointer.version,
+      formats: findTrack(manifest, "h264") ? ["png", "jpeg", "h264"] : ["png", "jpeg"],
     },
   };
 }

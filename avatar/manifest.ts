@@ -12,6 +12,8 @@ export const MANIFEST_VERSION = 1;
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "expected 64 hexadecimal digits");
 const fileName = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, "expected a plain file name");
 const pixels = z.int().min(16).max(8192);
+/** Qualities in which a video track comes. */
+export const MAX_RENDITIONS = 4;
 /** Widest blending of a mouth into the background, in pixels. */
 export const MAX_SOFT_EDGE = 64;
 
@@ -51,6 +53,29 @@ const trackSchemas = {
       subsampling: z.enum(["4:2:0", "4:4:4"]),
     }),
   }),
+  /** The background's loop in H.264: an `M264` entry per rendition and group of frames. */
+  h264: z.looseObject({
+    kind: z.literal("h264"),
+    ...packShape,
+    options: z.looseObject({
+      /** How pictures are cut, see edge/compositor/h264/slice-map.ts. */
+      mode: z.enum(["band", "box"]),
+      /** Longest group; all are about as long. */
+      groupFrames: z.int().min(1).max(256),
+      /** The same pictures, coarser and coarser. Entries: the groups of the first, those of the next. */
+      renditions: z
+        .array(
+          z.looseObject({
+            intraQp: z.int().min(0).max(51),
+            interQp: z.int().min(0).max(51),
+            /** That the level has to allow. */
+            maxKilobitsPerSecond: z.int().min(1).max(1_000_000),
+          }),
+        )
+        .min(1)
+        .max(MAX_RENDITIONS),
+    }),
+  }),
   /** The background's own pixels under each mouth, as PNG files: put back, they give the idle frame. */
   mouth: z.looseObject({
     kind: z.literal("mouth"),
@@ -60,6 +85,8 @@ const trackSchemas = {
 };
 
 export type TrackKind = keyof typeof trackSchemas;
+/** Tracks with an entry per frame. */
+export type FrameTrackKind = Exclude<TrackKind, "h264">;
 export type TrackOf<Kind extends TrackKind> = z.infer<(typeof trackSchemas)[Kind]>;
 
 const manifestSchema = z.strictObject({
@@ -204,6 +231,8 @@ export interface AvatarSummary {
   readonly frameCount: number;
   readonly playback: Playback;
   readonly version: string;
+  /** What its frames can be had as: `png`, `jpeg`, and `h264` if it was published so. */
+  readonly formats: readonly string[];
 }
 
 function parseWith<T>(schema: z.ZodType<T>, json: string, source: string): T {

@@ -8,14 +8,12 @@ import { silentLogger } from "../avatar/logger.ts";
 import { createFolderStore } from "../avatar/runtime/folder-store.ts";
 import { ANYONE } from "../edge/access/caller.ts";
 import { decodeSpeech } from "../edge/audio/decode-audio.ts";
-import { FramePacks } from "../edge/background/frame-packs.ts";
-import { PlainFrames } from "../edge/background/plain-frames.ts";
-import { PreparedFrames } from "../edge/background/prepared-frames.ts";
-import { Splicer } from "../edge/compositor/splicer.ts";
+import { parseEdgeConfig } from "../edge/config.ts";
 import { createConnectCoreClient } from "../edge/core/connect-core-client.ts";
 import type { CoreTimes } from "../edge/core/core-client.ts";
 import { createPreparerPool } from "../edge/runtime/preparer-pool.ts";
 import { streamMouths } from "../edge/speak/mouth-stream.ts";
+import { openComposers } from "../edge/speak/open-composers.ts";
 import { Speaker } from "../edge/speak/speaker.ts";
 import { cutSpeechWindows } from "../edge/speak/speech-windows.ts";
 import { AUDIO_TENSOR_SIZE } from "../gpu-core/audio/feature-extractor.ts";
@@ -26,8 +24,6 @@ import { writeBenchAvatars } from "./models/bench-avatars.ts";
 import type { Rows } from "./rows.ts";
 
 const SAMPLE = fileURLToPath(new URL("../avatar/demo/sample.wav", import.meta.url));
-const PREPARED_FRAMES_BYTES = 1024 ** 3;
-const JPEG = { quality: 85, subsampling: "4:2:0" } as const;
 const SPEECH_SECONDS = { demo: 10, full: 3 };
 
 /**
@@ -67,19 +63,14 @@ async function measure(root: string, id: "demo" | "full") {
     const signal = new AbortController().signal;
     const options = { signal, requestId: "bench" };
     const speech = async () => readSpeech(SPEECH_SECONDS[id]);
-    const prepared = new PreparedFrames({
-      plain: new PlainFrames(store),
-      packs: new FramePacks(store),
-      preparer,
-      jpeg: JPEG,
-      maxBytes: PREPARED_FRAMES_BYTES,
-    });
+    const now = () => performance.now();
+    const edgeConfig = parseEdgeConfig({}, "bench");
+    const { composers } = openComposers({ config: edgeConfig, store, preparer, now });
     const speaker = new Speaker({
       core,
-      prepared,
-      splicer: new Splicer(),
+      composers,
       maxSpeaking: 1,
-      now: () => performance.now(),
+      now,
     });
     const request = { caller: ANYONE, avatar, start: 0, format: "jpeg", ...options } as const;
     // Loads the model and prepares the backgrounds: both happen once per avatar.

@@ -75,9 +75,15 @@ function createProgram(): Command {
     .argument("<id>", "id of the avatar")
     .requiredOption("--to <target>", "s3://bucket[/prefix], or a folder")
     .option("--root <dir>", "folder that holds `avatars/`", ".data")
-    .option("--formats <list>", "what edges will deliver", "png,jpeg")
+    .option("--formats <list>", "what edges will deliver", "png,jpeg,h264")
     .option("--quality <n>", "of JPEG, as libjpeg counts it, 1 to 100", "85")
     .option("--subsampling <ratio>", "of JPEG's colours, 4:2:0 or 4:4:4", "4:2:0")
+    .option(
+      "--renditions <list>",
+      "of H.264: quantisers of key and other pictures, 10 to 45, the finest first",
+      "24/30,29/35",
+    )
+    .option("--video-mode <mode>", "of H.264: band, or box for the least CPU at the edge", "band")
     .option(
       "--soft-edge <pixels>",
       "blend the mouth into the background, 0 to 64; the avatar's own if left out",

@@ -2,7 +2,7 @@ import { AvatarError } from "../avatar/avatar-error.ts";
 import { createImageCodecs } from "../avatar/image/codecs.ts";
 import { ImageError } from "../avatar/image/image-error.ts";
 import type { RgbaImage } from "../avatar/image/types.ts";
-import type { TrackKind } from "../avatar/manifest.ts";
+import type { FrameTrackKind } from "../avatar/manifest.ts";
 import type { PlainFrame, TrackPreparer } from "../avatar/publish/frame-preparer.ts";
 import type { FrameShape } from "../edge/background/frame-preparer.ts";
 import { createPreparerPool } from "../edge/runtime/preparer-pool.ts";
@@ -31,7 +31,7 @@ export function createTrackPreparer(threads: number, settings: TrackSettings): S
   const pool = createPreparerPool(threads);
   const codecs = createImageCodecs();
 
-  async function makeEntry(kind: TrackKind, file: Uint8Array, shape: FrameShape) {
+  async function makeEntry(kind: FrameTrackKind, file: Uint8Array, shape: FrameShape) {
     switch (kind) {
       case "png":
         return pool.prepare(file, shape, { format: "png", softEdge, effort: "full" });

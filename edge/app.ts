@@ -2,13 +2,6 @@ import { Hono } from "hono";
 import { noTracing, traceFields } from "../avatar/tracing/tracing.ts";
 import { withoutKeys } from "./access/api-key.ts";
 import { AvatarDirectory } from "./background/avatar-directory.ts";
-import { ByteBudget } from "./background/byte-budget.ts";
-import { FramePacks } from "./background/frame-packs.ts";
-import { IdleFrames } from "./background/idle-frames.ts";
-import { PlainFrames } from "./background/plain-frames.ts";
-import { PreparedFrames } from "./background/prepared-frames.ts";
-import { Splicer } from "./compositor/splicer.ts";
-import { megabytes } from "./config.ts";
 import { accessLog } from "./http/access-log.ts";
 import { authorise, authoriseOperator } from "./http/authorise.ts";
 import { problemResponse, toProblem } from "./http/problem.ts";
@@ -24,11 +17,9 @@ import { metricsRoutes } from "./routes/metrics.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { speakRoute } from "./routes/speak.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { openComposers } from "./speak/open-composers.ts";
 import { Prewarmer } from "./speak/prewarmer.ts";
 import { Speaker } from "./speak/speaker.ts";
-
-/** A read that was cut off with its request counts no more. */
-const READ_LAPSE_MS = 15_000;
 
 /** The edge, for a runtime to serve. */
 export interface EdgeApp {
@@ -53,36 +44,20 @@ export function createApp(parts: EdgeParts): EdgeApp {
     sharing = FREE_SHARING,
   } = parts;
   const directory = new AvatarDirectory({ store, logger, now, sharing });
-  const packs = new FramePacks(store, sharing);
-  const plain = new PlainFrames(store, sharing);
-  const splicer = new Splicer();
-  const prepared = new PreparedFrames({
-    plain,
-    packs,
+  const { composers, prepared, idleFrames, tracks } = openComposers({
+    config,
+    store,
     preparer,
-    jpeg: config.jpeg,
-    maxBytes: megabytes(config.cache.prepared_mb),
-    ahead: new ByteBudget(megabytes(config.cache.read_ahead_mb), now, READ_LAPSE_MS),
     sharing,
-  });
-  const idleFrames = new IdleFrames({
-    plain,
-    packs,
-    preparer,
-    prepared,
-    splicer,
-    maxBytes: megabytes(config.cache.idle_mb),
-    sharing,
+    now,
   });
   const speaker = new Speaker({
     core,
-    prepared,
-    splicer,
+    composers,
     maxSpeaking: config.limits.max_speaking,
     now,
   });
-
-  const prewarmer = new Prewarmer({ core, prepared, now });
+  const prewarmer = new Prewarmer({ core, composers, now });
   const { limits } = config;
   const compositing: CompositingOptions = {
     access,
@@ -102,7 +77,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
   app.use(accessLog(logger, now));
   app.route("/", healthRoutes({ core, store, access, logger }));
   app.use("/metrics", authoriseOperator(access));
-  app.route("/", metricsRoutes(prepared, speaker, core));
+  app.route("/", metricsRoutes({ prepared, tracks, speaker, core }));
   app.use("/v1/*", authorise(access));
   app.route("/v1/tokens", tokenRoutes(access, directory));
   app.route("/v1/avatars", avatarRoutes({ directory, idleFrames, prewarmer, jpeg: config.jpeg }));

@@ -90,6 +90,8 @@ const configSchema = z.strictObject({
       prepared_mb: z.number().positive().max(1_048_576).default(512),
       /** Prepared frames that are read from packs before they are needed, of all who speak together. */
       read_ahead_mb: z.number().positive().max(1_048_576).default(64),
+      /** Video of all avatars together; six seconds of a 720p background have about 1 MB. */
+      video_mb: z.number().positive().max(1_048_576).default(256),
       /** Idle frames of all avatars together. */
       idle_mb: z.number().positive().max(1_048_576).default(64),
     })

@@ -8,9 +8,12 @@ import {
   createGrpcWebTransport,
   Http2SessionManager,
 } from "@connectrpc/connect-node";
+import { createImageCodecs } from "../avatar/image/codecs.ts";
+import { rgbaToRgb } from "../avatar/image/crop.ts";
 import { silentLogger } from "../avatar/logger.ts";
 import { frameCount } from "../avatar/speech-timing.ts";
 import { main } from "../cli/main.ts";
+import { PictureConverter } from "../edge/compositor/h264/rgb-to-picture.ts";
 import { parseCoreConfig } from "../gpu-core/config.ts";
 import { type RunningCore, startCore } from "../gpu-core/main.ts";
 import {
@@ -20,6 +23,7 @@ import {
 import { RUNTIMES, type Runtime, type TestEdge } from "./support/edges.ts";
 import { readParts } from "./support/system.ts";
 import { temporaryFolder, tone, wavFile, writeTinyAvatar } from "./support/tiny-avatar.ts";
+import { TinyH264 } from "./support/tiny-h264.ts";
 
 /** What every runtime has to do alike, against one real core. */
 
@@ -148,6 +152,47 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
       }
     });
 
+    test("video over HTTP", async () => {
+      const summary = await (await get("/v1/avatars/packed")).json();
+      assert.deepEqual((summary as { formats: string[] }).formats, ["png", "jpeg", "h264"]);
+      const parts = await readParts(await post("packed/speak?format=h264&start=2", WAV));
+      const count = frameCount(SAMPLES.length);
+      // The loop has six positions, and a decoder can begin at the first.
+      const numbers = Array.from({ length: count + 2 }, (_, n) => n - 2);
+      const header = (name: string) => parts.map(({ headers }) => headers.get(name));
+      assert.deepEqual(header("frame-number").map(Number), numbers);
+      assert.deepEqual(
+        header("frame-time"),
+        numbers.map((n) => String(40 * n)),
+      );
+      assert.deepEqual(
+        header("key-frame"),
+        numbers.map((n) => ((n + 2) % 6 === 0 ? "1" : null)),
+      );
+      keep("packed h264", Buffer.concat(parts.map(({ body }) => body)));
+
+      const pictures = await readParts(await post("packed/speak?format=png&start=2", WAV));
+      const decoder = await TinyH264.open();
+      const decoded = parts.map(({ body }) => decoder.decode(body));
+      const codecs = createImageCodecs();
+      const converter = new PictureConverter();
+      for (const [n, { body }] of pictures.entries()) {
+        const image = await codecs.decode(new Uint8Array(body));
+        const { width, height, y } = converter.convert(rgbaToRgb(image));
+        // All sides are whole macroblocks here.
+        const shown = decoded[n + 2]!.subarray(0, width * height);
+        const squares = y.reduce((sum, luma, i) => sum + (luma - shown[i]!) ** 2, 0);
+        const psnr = 10 * Math.log10((255 ** 2 * y.length) / squares);
+        assert.ok(psnr > 30, `frame ${n}: ${psnr.toFixed(1)} dB`);
+      }
+
+      const [status, detail] = await problem(await post("plain/speak?format=h264", WAV));
+      assert.deepEqual(
+        [status, /publish it with --formats h264/.test(String(detail))],
+        [400, true],
+      );
+    });
+
     test("an upload that goes on while frames come", async () => {
       const pieces = [WAV.subarray(0, 30_000), WAV.subarray(30_000)];
       const body = new ReadableStream<Uint8Array>({
@@ -205,6 +250,13 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
           same.push(frame.image);
         }
         keep("packed png", Buffer.concat(same));
+        const video: Uint8Array[] = [];
+        for await (const frame of rpc.speak({ ...request, format: ImageFormat.H264 })) {
+          assert.equal(frame.frame, video.length - 2);
+          assert.equal(frame.isKeyFrame, video.length % 6 === 0);
+          video.push(frame.image);
+        }
+        keep("packed h264", Buffer.concat(video));
 
         for (const [call, code] of [
           [() => rpc.getAvatar({ avatarId: "nobody" }), Code.NotFound],
@@ -273,7 +325,7 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
         [() => get("/v1/avatars/packed/frames/first.png"), 404, /frames are called/],
         [() => get("/v1/avatars?limit=0"), 400, /use 1 to/],
         [() => get("/nowhere"), 404, /nothing at/],
-        [() => post("packed/speak?format=gif", WAV), 400, /png or jpeg/],
+        [() => post("packed/speak?format=gif", WAV), 400, /png, jpeg or h264/],
         [() => post("packed/speak?start=-1", WAV), 400, /playback position/],
         [() => post("nobody/speak", WAV), 404, /no avatar nobody/],
         [() => post("packed/speak", WAV, "text/plain"), 415, /not supported/],

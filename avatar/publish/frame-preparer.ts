@@ -1,4 +1,4 @@
-import type { TrackKind } from "../manifest.ts";
+import type { FrameTrackKind } from "../manifest.ts";
 import type { Rectangle } from "../rectangle.ts";
 
 /** A frame on its way into the tracks. */
@@ -20,5 +20,5 @@ export interface TrackPreparer {
    * One entry per kind, in the order of `kinds`.
    * @throws AvatarError `invalid_avatar` when the frame cannot be read
    */
-  prepare(frame: PlainFrame, kinds: readonly TrackKind[]): Promise<Uint8Array<ArrayBuffer>[]>;
+  prepare(frame: PlainFrame, kinds: readonly FrameTrackKind[]): Promise<Uint8Array<ArrayBuffer>[]>;
 }

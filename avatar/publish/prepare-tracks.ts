@@ -3,7 +3,7 @@ import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { AvatarError } from "../avatar-error.ts";
 import type { PublishedAvatar } from "../catalogue.ts";
 import { crc32 } from "../image/crc32.ts";
-import { frameFileName, mouthRegion, type TrackKind } from "../manifest.ts";
+import { type FrameTrackKind, frameFileName, mouthRegion, type TrackKind } from "../manifest.ts";
 import type { ObjectContent, ObjectStore } from "../object-store.ts";
 import type { PackEntry } from "../pack.ts";
 import { packContent } from "./content.ts";
@@ -11,9 +11,9 @@ import { forEachParallel } from "./for-each-parallel.ts";
 import type { TrackPreparer } from "./frame-preparer.ts";
 import type { PublishWork } from "./publish-work.ts";
 
-/** A track that a publish makes. */
+/** A track with an entry per frame that a publish makes. */
 export interface TrackRequest {
-  readonly kind: TrackKind;
+  readonly kind: FrameTrackKind;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -28,7 +28,9 @@ export interface PrepareTracksRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface PreparedTrack extends TrackRequest {
+export interface PreparedTrack {
+  readonly kind: TrackKind;
+  readonly options: Readonly<Record<string, unknown>>;
   readonly content: ObjectContent;
   readonly index: Uint8Array<ArrayBuffer>;
 }

@@ -16,15 +16,19 @@ import { checkedContent, contentOf, sourceContent } from "./content.ts";
 import { forEachParallel } from "./for-each-parallel.ts";
 import type { TrackPreparer } from "./frame-preparer.ts";
 import { type PreparedTracks, prepareTracks, type TrackRequest } from "./prepare-tracks.ts";
+import { prepareVideo } from "./prepare-video.ts";
 import type { PublishWork } from "./publish-work.ts";
+import type { VideoEncoder, VideoRequest } from "./video-encoder.ts";
 
 export interface PublishRequest {
   /** The avatar as it was imported, with its plain frames. */
   readonly avatar: PublishedAvatar;
   readonly source: ObjectStore;
   readonly target: WritableStore;
-  /** The tracks of the new version; it has no others. */
+  /** The tracks of the new version; but for video it has no others. */
   readonly tracks: readonly TrackRequest[];
+  /** Its video track, and what codes it; null for none. */
+  readonly video: { readonly request: VideoRequest; readonly encoder: VideoEncoder } | null;
   /** Pixels over which the mouth is blended into the background at its border. */
   readonly softEdge: number;
   /** Whom it belongs to; null: everybody; undefined: as it was imported, or else as the target has it. */
@@ -69,22 +73,12 @@ interface NamedContent {
  * @throws AvatarError
  */
 export async function publishAvatar(request: PublishRequest): Promise<PublishResult> {
-  const { avatar, target, onProgress, signal } = request;
-  const { frameCount } = avatar.manifest;
+  const { avatar, target, signal } = request;
   // First what can fail at once: a target that cannot be reached or written.
   const pointerKey = `avatars/${avatar.summary.id}/avatar.json`;
   const previous = await readPointer(target, pointerKey, signal);
 
-  let done = 0;
-  let found = 0;
-  const prepared = await prepareTracks({
-    ...request,
-    onFrame(isNew) {
-      done++;
-      if (!isNew) found++;
-      onProgress({ phase: "preparing", done, total: frameCount, found });
-    },
-  });
+  const prepared = await prepare(request);
 
   const manifest = buildManifest(request, prepared);
   const json = JSON.stringify(manifest);
@@ -100,6 +94,33 @@ export async function publishAvatar(request: PublishRequest): Promise<PublishRes
   const written = await writeObjects(request, `avatars/${avatar.summary.id}/${version}/`, objects);
   await switchTo(request, version, pointerKey, previous?.tenant);
   return { version, previousVersion: previous?.version ?? null, ...written };
+}
+
+/** Makes the tracks: those with an entry per frame first, which are sooner done. */
+async function prepare(request: PublishRequest): Promise<PreparedTracks> {
+  const { avatar, video, onProgress } = request;
+  const { frameCount } = avatar.manifest;
+  const perRendition = video?.encoder.groups.at(-1)?.end ?? 0;
+  const total = frameCount + perRendition * (video?.request.renditions.length ?? 0);
+  let done = 0;
+  let found = 0;
+  const report = (count: number, isNew: boolean) => {
+    done += count;
+    if (!isNew) found += count;
+    onProgress({ phase: "preparing", done, total, found });
+  };
+  const prepared = await prepareTracks({ ...request, onFrame: (isNew) => report(1, isNew) });
+  if (!video) return prepared;
+  const track = await prepareVideo({
+    id: avatar.summary.id,
+    frames: prepared.frames,
+    video: video.request,
+    encoder: video.encoder,
+    work: request.work,
+    onFrames: report,
+    signal: request.signal,
+  });
+  return { ...prepared, tracks: [...prepared.tracks, track] };
 }
 
 /** The objects that are the same in every version. */

@@ -3,16 +3,19 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { checkAvatarId } from "../../avatar/avatar-id.ts";
 import { readAvatar } from "../../avatar/catalogue.ts";
-import { MAX_SOFT_EDGE } from "../../avatar/manifest.ts";
+import { MAX_RENDITIONS, MAX_SOFT_EDGE } from "../../avatar/manifest.ts";
 import type { TrackRequest } from "../../avatar/publish/prepare-tracks.ts";
 import { type PublishResult, publishAvatar } from "../../avatar/publish/publish.ts";
+import type { VideoRequest } from "../../avatar/publish/video-encoder.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { openPublishWork } from "../../avatar/runtime/publish-work.ts";
 import { checkTenantId } from "../../avatar/tenant-id.ts";
+import { MAX_QP, MIN_QP } from "../../edge/compositor/h264/encode-track.ts";
 import { CommandError } from "../command-error.ts";
 import { formatBytes, Progress } from "../progress.ts";
 import { openTarget, type PublishTarget } from "../publish-target.ts";
 import { createTrackPreparer } from "../track-preparer.ts";
+import { createVideoEncoder } from "../video-encoder.ts";
 
 export interface PublishOptions {
   readonly to: string;
@@ -20,6 +23,8 @@ export interface PublishOptions {
   readonly formats: string;
   readonly quality: string;
   readonly subsampling: string;
+  readonly renditions: string;
+  readonly videoMode: string;
   readonly softEdge?: string;
   /** False: `--no-tenant`. */
   readonly tenant?: string | false;
@@ -31,7 +36,9 @@ export interface PublishOptions {
 
 /** Small objects wait for the network more than they use it. */
 const DEFAULT_PARALLEL_WRITES = 8;
-const FORMATS = ["png", "jpeg"] as const;
+const FORMATS = ["png", "jpeg", "h264"] as const;
+/** Six seconds: a key picture costs as much as twenty others. */
+const GROUP_FRAMES = 150;
 
 /** `mouthpiece publish`: an imported avatar becomes a version that edges deliver from. */
 export async function runPublish(id: string, options: PublishOptions): Promise<void> {
@@ -66,14 +73,21 @@ async function publish(
   const avatar = await readAvatar(source, id);
   const { width, height } = avatar.manifest;
   const softEdge = settings.softEdge ?? avatar.manifest.softEdge ?? 0;
-  const { tracks, jpeg } = settings;
-  const preparer = createTrackPreparer(settings.threads, { width, height, softEdge, jpeg });
+  const { tracks, jpeg, video, threads } = settings;
+  const preparer = createTrackPreparer(threads, { width, height, softEdge, jpeg });
+  const encoder = video && createVideoEncoder(threads, root, avatar, { ...video, softEdge });
   // A folder that serves what it was imported into would lose its frames.
   const isInPlace = target.folder !== null && (await isSameFolder(root, target.folder));
   const work = await openPublishWork({
     root,
     id,
-    ingredients: { from: avatar.summary.version, preparer: preparer.version, softEdge, tracks },
+    ingredients: {
+      from: avatar.summary.version,
+      preparer: preparer.version,
+      encoder: encoder?.version,
+      softEdge,
+      tracks,
+    },
     target: target.name,
   });
   try {
@@ -84,6 +98,7 @@ async function publish(
       source,
       target: target.store,
       tracks,
+      video: video && encoder && { request: video, encoder },
       softEdge,
       tenant: settings.tenant,
       keepFrames: settings.keepFrames || isInPlace,
@@ -99,12 +114,14 @@ async function publish(
   } finally {
     await work.release();
     await preparer.stop();
+    await encoder?.stop();
   }
 }
 
 interface Settings {
   readonly tracks: readonly TrackRequest[];
   readonly jpeg: { readonly quality: number; readonly subsampling: "4:2:0" | "4:4:4" };
+  readonly video: VideoRequest | null;
   /** Null: as the avatar has it. */
   readonly softEdge: number | null;
   /** See PublishRequest. */
@@ -124,7 +141,7 @@ function parseOptions(options: PublishOptions): Settings {
   const wanted = options.formats.split(",").map((format) => format.trim());
   const unknown = wanted.find((format) => !FORMATS.some((known) => known === format));
   if (unknown !== undefined) {
-    throw usage(`--formats ${options.formats}: use png, jpeg or png,jpeg`);
+    throw usage(`--formats ${options.formats}: use some of ${FORMATS.join(",")}`);
   }
   const parallel =
     concurrency === undefined ? null : parseNumber("--concurrency", concurrency, 1, 64);
@@ -136,6 +153,7 @@ function parseOptions(options: PublishOptions): Settings {
       { kind: "mouth", options: {} },
     ],
     jpeg,
+    video: wanted.includes("h264") ? parseVideo(options) : null,
     softEdge:
       softEdge === undefined ? null : parseNumber("--soft-edge", softEdge, 0, MAX_SOFT_EDGE),
     tenant: tenant === false ? null : tenant,
@@ -143,6 +161,26 @@ function parseOptions(options: PublishOptions): Settings {
     threads: parallel ?? availableParallelism(),
     parallelWrites: parallel ?? DEFAULT_PARALLEL_WRITES,
   };
+}
+
+function parseVideo({ renditions, videoMode }: PublishOptions): VideoRequest {
+  if (videoMode !== "band" && videoMode !== "box") {
+    throw usage(`--video-mode ${videoMode}: use band or box`);
+  }
+  const parsed = renditions.split(",").map((each) => {
+    const [, intraQp, interQp] = /^\s*(\d\d)\/(\d\d)\s*$/.exec(each)?.map(Number) ?? [];
+    const isKnown = [intraQp, interQp].every((qp = 0) => qp >= MIN_QP && qp <= MAX_QP);
+    if (isKnown) return { intraQp: intraQp!, interQp: interQp! };
+    throw usage(
+      `--renditions ${renditions}: use pairs of quantisers from ${MIN_QP} to ${MAX_QP}, such as 24/30,29/35`,
+    );
+  });
+  if (parsed.length > MAX_RENDITIONS) {
+    throw usage(`--renditions ${renditions}: use ${MAX_RENDITIONS} at most`);
+  }
+  const isSorted = parsed.every(({ interQp }, n) => n === 0 || interQp > parsed[n - 1]!.interQp);
+  if (!isSorted) throw usage(`--renditions ${renditions}: name the finest first, and none twice`);
+  return { mode: videoMode, groupFrames: GROUP_FRAMES, renditions: parsed };
 }
 
 function parseNumber(option: string, value: string, low: number, high: number): number {

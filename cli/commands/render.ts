@@ -8,16 +8,13 @@ import { frameCount } from "../../avatar/speech-timing.ts";
 import { ANYONE } from "../../edge/access/caller.ts";
 import { AudioError } from "../../edge/audio/audio-error.ts";
 import { decodeSpeech } from "../../edge/audio/decode-audio.ts";
-import { FramePacks } from "../../edge/background/frame-packs.ts";
-import { PlainFrames } from "../../edge/background/plain-frames.ts";
-import { PreparedFrames } from "../../edge/background/prepared-frames.ts";
 import { joinBytes } from "../../edge/compositor/join-bytes.ts";
-import { Splicer } from "../../edge/compositor/splicer.ts";
-import { megabytes, parseEdgeConfig } from "../../edge/config.ts";
+import { parseEdgeConfig } from "../../edge/config.ts";
 import { createConnectCoreClient } from "../../edge/core/connect-core-client.ts";
 import { CoreCallError } from "../../edge/core/core-client.ts";
 import { createCoreTransports } from "../../edge/runtime/core-transport.ts";
 import { createPreparerPool } from "../../edge/runtime/preparer-pool.ts";
+import { openComposers } from "../../edge/speak/open-composers.ts";
 import { Speaker } from "../../edge/speak/speaker.ts";
 import { parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
@@ -70,24 +67,17 @@ async function renderFrames(
   root: string,
   start: number,
 ): Promise<number> {
-  const { cache, core, jpeg } = parseEdgeConfig({}, "render");
+  const edge = parseEdgeConfig({}, "render");
+  const now = () => performance.now();
   const openCore = await createCoreTransports(accessFiles(options), ACCESS_NAMES);
   const { transport, close } = openCore(coreUrl);
   const store = createFolderStore(root);
   const preparer = createPreparerPool(availableParallelism());
   const speaker = new Speaker({
-    core: createConnectCoreClient(transport, core.timeout_s * 1000),
-    prepared: new PreparedFrames({
-      plain: new PlainFrames(store),
-      packs: new FramePacks(store),
-      preparer,
-      jpeg,
-      maxBytes: megabytes(cache.prepared_mb),
-      pngEffort: "fast",
-    }),
-    splicer: new Splicer(),
+    core: createConnectCoreClient(transport, edge.core.timeout_s * 1000),
+    composers: openComposers({ config: edge, store, preparer, pngEffort: "fast", now }).composers,
     maxSpeaking: 1,
-    now: () => performance.now(),
+    now,
   });
   const avatar = await readAvatar(store, options.avatar);
   const folder = join(options.out, "frames");
@@ -112,7 +102,7 @@ async function renderFrames(
   } as const;
   for await (const frame of speaker.speak(request)) {
     const name = `${String(frame.frame).padStart(6, "0")}.png`;
-    await writeFile(join(folder, name), joinBytes(frame.image));
+    await writeFile(join(folder, name), joinBytes(frame.parts));
     progress.update(++frames, Math.max(frames, frameCount(samples)));
   }
   close();

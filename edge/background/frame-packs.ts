@@ -25,8 +25,9 @@ export class FramePacks {
       load: ({ avatar: { manifest, prefix }, kind }) => {
         const track = findTrack(manifest, kind);
         if (!track) throw new TypeError(`there is no ${kind} track`);
-        const entries = manifest.frameCount;
-        return PackReader.open(store, `${prefix}${track.file}`, track, { entries });
+        // Of video, an entry is a group of frames.
+        const entries = kind === "h264" ? {} : { entries: manifest.frameCount };
+        return PackReader.open(store, `${prefix}${track.file}`, track, entries);
       },
     });
   }

@@ -1,4 +1,4 @@
-import type { ImageFormat } from "../speak/image-format.ts";
+import type { FrameFormat } from "../speak/image-format.ts";
 import { RequestError } from "./request-error.ts";
 
 /** Avatars of one answer: a Worker may ask its bucket a thousand times per request, twice for each. */
@@ -14,9 +14,9 @@ export function readLimit(limit = String(DEFAULT_LIST_LIMIT)): number {
 }
 
 /** `format=`; JPEG if left out. @throws RequestError 400 */
-export function readFormat(format = "jpeg"): ImageFormat {
-  if (format === "png" || format === "jpeg") return format;
-  throw new RequestError(400, `format=${format.slice(0, 40)} is not known: use png or jpeg`);
+export function readFormat(format = "jpeg"): FrameFormat {
+  if (format === "png" || format === "jpeg" || format === "h264") return format;
+  throw new RequestError(400, `format=${format.slice(0, 40)} is not known: use png, jpeg or h264`);
 }
 
 /** `start=`, a playback position in frames; 0 if left out. @throws RequestError 400 */

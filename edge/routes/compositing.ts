@@ -35,7 +35,7 @@ import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT } from "../http/query.ts";
 import { refuseCall } from "../http/refuse-call.ts";
 import { RequestError } from "../http/request-error.ts";
 import type { EdgeVariables } from "../http/variables.ts";
-import type { ImageFormat } from "../speak/image-format.ts";
+import type { FrameFormat, ImageFormat } from "../speak/image-format.ts";
 import type { Prewarmer } from "../speak/prewarmer.ts";
 import type { SpokenFrame } from "../speak/speaker.ts";
 import { startUtterance, type UtteranceOptions } from "../speak/utterance.ts";
@@ -57,10 +57,11 @@ export interface CompositingOptions extends UtteranceOptions {
 /** Tells the handlers who asks; without it there is nobody. */
 export const callIdentityKey = createContextKey<CallIdentity | null>(null);
 
-const FORMATS: Record<WireFormat, ImageFormat> = {
+const FORMATS: Record<WireFormat, FrameFormat> = {
   [WireFormat.UNSPECIFIED]: "jpeg",
   [WireFormat.JPEG]: "jpeg",
   [WireFormat.PNG]: "png",
+  [WireFormat.H264]: "h264",
 };
 
 /** `CompositingService` with its limits, for whatever carries it. */
@@ -148,7 +149,7 @@ function createService(options: CompositingOptions): ServiceImpl<typeof Composit
       guard(context, async ({ caller }) => {
         const avatar = await directory.get(avatarId, caller);
         checkFrameIndex(avatar, index);
-        return { image: await idleFrames.get(avatar, index, readFormat(format)) };
+        return { image: await idleFrames.get(avatar, index, readImageFormat(format)) };
       }),
 
     prewarm: ({ avatarId, start, format }, context) =>
@@ -189,10 +190,20 @@ function deadlineOf(context: HandlerContext): number | undefined {
   return ms === undefined ? undefined : performance.now() + ms;
 }
 
-function readFormat(format: WireFormat): ImageFormat {
+function readFormat(format: WireFormat): FrameFormat {
   const known = FORMATS[format];
   if (known) return known;
-  throw new RequestError(400, `format ${format} is not known: use IMAGE_FORMAT_JPEG or _PNG`);
+  throw new RequestError(
+    400,
+    `format ${format} is not known: use IMAGE_FORMAT_JPEG, _PNG or _H264`,
+  );
+}
+
+/** Of a picture that stands alone. */
+function readImageFormat(format: WireFormat): ImageFormat {
+  const known = readFormat(format);
+  if (known !== "h264") return known;
+  throw new RequestError(400, "idle frames are pictures: use IMAGE_FORMAT_JPEG or _PNG");
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -205,10 +216,13 @@ function contentTypeOf({ sampleRate }: SpeakRequest): string {
 
 function toAvatar(summary: AvatarSummary): MessageInitShape<typeof AvatarSchema> {
   const { id, title, width, height, fps, frameCount, version } = summary;
-  return { id, title, width, height, fps, frameCount, version };
+  const formats = [WireFormat.JPEG, WireFormat.PNG, WireFormat.H264].filter((format) =>
+    summary.formats.includes(FORMATS[format]),
+  );
+  return { id, title, width, height, fps, frameCount, version, formats };
 }
 
 function toSpeakResponse(frame: SpokenFrame): MessageInitShape<typeof SpeakResponseSchema> {
-  const { timeMs, backgroundIndex, image } = frame;
-  return { frame: frame.frame, timeMs, backgroundIndex, image: joinBytes(image) };
+  const { timeMs, backgroundIndex, parts, isKeyFrame } = frame;
+  return { frame: frame.frame, timeMs, backgroundIndex, image: joinBytes(parts), isKeyFrame };
 }

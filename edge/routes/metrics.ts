@@ -1,11 +1,20 @@
 import { Hono } from "hono";
 import type { PreparedFrames } from "../background/prepared-frames.ts";
+import type { VideoTracks } from "../background/video-tracks.ts";
 import type { CoreFleet, CoreFleetStats } from "../core/fleet/core-fleet.ts";
 import type { CoreNode } from "../core/fleet/core-node.ts";
 import type { Speaker } from "../speak/speaker.ts";
 
+/** What is counted. */
+export interface MetricsSources {
+  readonly prepared: PreparedFrames;
+  readonly tracks: VideoTracks;
+  readonly speaker: Speaker;
+  readonly core: CoreFleet;
+}
+
 /** `/metrics` in the Prometheus text format, version 0.0.4. */
-export function metricsRoutes(prepared: PreparedFrames, speaker: Speaker, cores: CoreFleet): Hono {
+export function metricsRoutes({ prepared, tracks, speaker, core }: MetricsSources): Hono {
   const app = new Hono();
   app.get("/metrics", (c) => {
     const { hits, misses, evictions, frames, bytes } = prepared.stats;
@@ -16,7 +25,9 @@ export function metricsRoutes(prepared: PreparedFrames, speaker: Speaker, cores:
       gauge("prepared_frames", "Prepared frames in the cache.", frames),
       gauge("prepared_frame_bytes", "Bytes of prepared frames in the cache.", bytes),
       gauge("speaking", "Utterances under way.", speaker.speaking),
-      ...coreMetrics(cores.stats),
+      gauge("video_groups", "Groups of video frames in the cache.", tracks.stats.groups),
+      gauge("video_bytes", "Bytes of video in the cache.", tracks.stats.bytes),
+      ...coreMetrics(core.stats),
     ].join("");
     return c.body(text, 200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",

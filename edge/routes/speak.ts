@@ -8,7 +8,7 @@ import { multipartStream, type Part } from "../http/multipart.ts";
 import { problemJson, toProblem } from "../http/problem.ts";
 import { readFormat, readStart } from "../http/query.ts";
 import { callerOf, type EdgeVariables } from "../http/variables.ts";
-import { CONTENT_TYPES, type ImageFormat } from "../speak/image-format.ts";
+import { CONTENT_TYPES, type FrameFormat } from "../speak/image-format.ts";
 import type { SpokenFrame } from "../speak/speaker.ts";
 import { startUtterance, type UtteranceOptions } from "../speak/utterance.ts";
 
@@ -85,14 +85,15 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: EdgeVa
   return app;
 }
 
-function toPart(frame: SpokenFrame, format: ImageFormat): Part {
+function toPart(frame: SpokenFrame, format: FrameFormat): Part {
   return {
     headers: {
       "Content-Type": CONTENT_TYPES[format],
       "Frame-Number": String(frame.frame),
       "Frame-Time": String(frame.timeMs),
       "Background-Index": String(frame.backgroundIndex),
+      ...(frame.isKeyFrame && format === "h264" && { "Key-Frame": "1" }),
     },
-    body: frame.image,
+    body: frame.parts,
   };
 }

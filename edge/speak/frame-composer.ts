@@ -27,6 +27,17 @@ export interface ComposeOptions {
  * the other. Used by one caller at a time.
  */
 export interface FrameComposer {
+  /**
+   * Where a stream has to begin that is to show a position: the last one, not
+   * after it, at which a decoder can begin. Images can begin anywhere.
+   * @throws AvatarError, PreparedFrameError
+   */
+  startFor(position: number): Promise<number>;
+  /**
+   * Ends when what so many frames from a position on need is in memory.
+   * @throws AvatarError, ImageError, PreparedFrameError
+   */
+  prewarm(position: number, frames: number, signal: AbortSignal): Promise<void>;
   /** Begins on what the frames from a position on need. */
   readAhead(position: number): void;
   /**

@@ -1,7 +1,12 @@
-/** How frames are coded. */
+/** How pictures are coded that stand alone. */
 export type ImageFormat = "png" | "jpeg";
 
-export const CONTENT_TYPES: Record<ImageFormat, string> = {
+/** How the frames of an utterance are coded. */
+export type FrameFormat = ImageFormat | "h264";
+
+export const CONTENT_TYPES: Record<FrameFormat, string> = {
   png: "image/png",
   jpeg: "image/jpeg",
+  // RFC 6184, with the byte stream of annex B instead of packets.
+  h264: "video/h264",
 };

@@ -13,6 +13,7 @@ const AVATAR = {
   frameCount: 10,
   playback: "ping-pong",
   version: "1",
+  formats: ["png", "jpeg"],
 } as const;
 
 test("a core that fails is told at once, though the speech has fallen silent", async () => {

@@ -1,9 +1,8 @@
 import type { Context as TraceContext } from "@opentelemetry/api";
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
-import { backgroundIndex } from "../../avatar/playback.ts";
-import type { PreparedFrames } from "../background/prepared-frames.ts";
 import type { CoreClient } from "../core/core-client.ts";
-import type { ImageFormat } from "./image-format.ts";
+import type { Composers } from "./composers.ts";
+import type { FrameFormat } from "./image-format.ts";
 
 /** A second: what follows is read ahead while it is shown. */
 const FRAMES = 25;
@@ -12,7 +11,7 @@ export interface PrewarmRequest {
   readonly avatar: PublishedAvatar;
   /** Playback position of the first frame, in frames. */
   readonly start: number;
-  readonly format: ImageFormat;
+  readonly format: FrameFormat;
   readonly signal: AbortSignal;
   readonly requestId: string;
   readonly trace: TraceContext | undefined;
@@ -27,7 +26,7 @@ export interface Prewarmed {
 
 export interface PrewarmerOptions {
   readonly core: CoreClient;
-  readonly prepared: PreparedFrames;
+  readonly composers: Composers;
   readonly now: () => number;
 }
 
@@ -50,17 +49,10 @@ export class Prewarmer {
   }
 
   async #frames({ avatar, start, format, signal }: PrewarmRequest): Promise<number> {
-    const { prepared, now } = this.#options;
-    const { frameCount } = avatar.summary;
+    const { composers, now } = this.#options;
     const started = now();
-    const indices = Array.from({ length: FRAMES }, (_, n) =>
-      backgroundIndex(start + n, frameCount),
-    );
-    for (const [n, index] of indices.entries()) {
-      signal.throwIfAborted();
-      prepared.readAhead(avatar, indices.slice(n), format);
-      await prepared.get(avatar, index, format);
-    }
+    const composer = await composers.open(avatar, format);
+    await composer.prewarm(start, FRAMES, signal);
     return now() - started;
   }
 }

@@ -3,24 +3,18 @@ import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import { backgroundIndex } from "../../avatar/playback.ts";
 import { FRAMES_PER_SECOND } from "../../avatar/speech-timing.ts";
 import type { Caller, Tenant } from "../access/caller.ts";
-import type { PreparedFrames } from "../background/prepared-frames.ts";
-import type { PreparedFrame, Splicer } from "../compositor/splicer.ts";
-import {
-  CoreCallError,
-  type CoreClient,
-  type CoreTimes,
-  type MouthRegion,
-} from "../core/core-client.ts";
+import type { CoreClient, CoreTimes } from "../core/core-client.ts";
 import { Leases } from "../core/leases.ts";
 import { RequestError } from "../http/request-error.ts";
-import type { ImageFormat } from "./image-format.ts";
+import type { Composers } from "./composers.ts";
+import type { ComposedFrame, ComposeTimes } from "./frame-composer.ts";
+import type { FrameFormat } from "./image-format.ts";
 import { streamMouths } from "./mouth-stream.ts";
 import { cutSpeechWindows } from "./speech-windows.ts";
 
 export interface SpeakerOptions {
   readonly core: CoreClient;
-  readonly prepared: PreparedFrames;
-  readonly splicer: Splicer;
+  readonly composers: Composers;
   /** Utterances at the same time. */
   readonly maxSpeaking: number;
   readonly now: () => number;
@@ -34,7 +28,7 @@ export interface SpeakRequest {
   readonly speech: AsyncIterable<Int16Array>;
   /** Playback position of the first frame, in frames. */
   readonly start: number;
-  readonly format: ImageFormat;
+  readonly format: FrameFormat;
   readonly signal: AbortSignal;
   readonly requestId: string;
   /** See CallOptions. */
@@ -45,27 +39,24 @@ export interface SpeakRequest {
 
 /** A complete frame of a talking avatar. */
 export interface SpokenFrame {
-  /** Position in the utterance, in frames. */
+  /**
+   * Position in the utterance, in frames. Negative for video that is to be decoded
+   * and not shown, so that a decoder can begin.
+   */
   readonly frame: number;
   /** Time from the start of the utterance. */
   readonly timeMs: number;
   readonly backgroundIndex: number;
-  /** A PNG or JPEG file, in parts. Shared with other frames: do not write to them. */
-  readonly image: readonly Uint8Array<ArrayBuffer>[];
-  /** What the frame cost here, in milliseconds. */
-  readonly times: EdgeTimes;
+  /** A PNG or JPEG file or an access unit, in parts. Shared with other frames: do not write to them. */
+  readonly parts: readonly Uint8Array<ArrayBuffer>[];
+  /** Whether a decoder can begin here. */
+  readonly isKeyFrame: boolean;
+  /** What the frame cost here. */
+  readonly times: ComposeTimes;
   /** What frames up to this one cost at the core; on some frames only. */
   readonly coreTimes: CoreTimes | null;
 }
 
-export interface EdgeTimes {
-  /** Waiting for the prepared frame. */
-  readonly backgroundMs: number;
-  readonly spliceMs: number;
-}
-
-/** Two reads of a pack, or some time for frames that have to be prepared. */
-const AHEAD_FRAMES = 12;
 /** An utterance of which no frame was made for so long is counted no more. */
 const LAPSE_MS = 120_000;
 
@@ -91,7 +82,7 @@ export class Speaker {
    * @throws RequestError 429, CoreCallError, AvatarError and what `speech` throws
    */
   async *speak(request: SpeakRequest): AsyncGenerator<SpokenFrame> {
-    const { maxSpeaking, core } = this.#options;
+    const { maxSpeaking, core, composers } = this.#options;
     if (this.#speaking.count >= maxSpeaking) {
       throw new RequestError(
         429,
@@ -102,14 +93,20 @@ export class Speaker {
     const own = this.#checkQuota(request.caller.tenant)?.begin();
     const lease = this.#speaking.begin();
     try {
-      const { avatar, start } = request;
+      const { avatar, start, format } = request;
+      const composer = await composers.open(avatar, format);
+      composer.readAhead(start);
       const windows = cutSpeechWindows(request.speech);
-      this.#readAhead(request, start);
+      let next = await composer.startFor(start);
       for await (const mouth of streamMouths(core, avatar.summary, windows, start, request)) {
         lease.touch();
         own?.touch();
-        this.#readAhead(request, start + mouth.frame + 1);
-        yield await this.#compose(request, mouth);
+        // Before the first one, what a decoder needs to begin.
+        for (; next < start + mouth.frame; next++) {
+          yield toSpoken(request, next, await composer.compose(next, null), null);
+        }
+        composer.readAhead(++next);
+        yield toSpoken(request, next - 1, await composer.compose(next - 1, mouth), mouth.times);
       }
     } finally {
       lease.end();
@@ -131,40 +128,22 @@ export class Speaker {
       1,
     );
   }
-
-  async #compose({ avatar, format }: SpeakRequest, mouth: MouthRegion): Promise<SpokenFrame> {
-    const { prepared, splicer, now } = this.#options;
-    const started = now();
-    const frame = await prepared.get(avatar, mouth.backgroundIndex, format);
-    checkRegion(frame, mouth);
-    const splicing = now();
-    const image = splicer.splice(frame, mouth.pixels);
-    return {
-      frame: mouth.frame,
-      timeMs: Math.round((mouth.frame * 1000) / FRAMES_PER_SECOND),
-      backgroundIndex: mouth.backgroundIndex,
-      image,
-      times: { backgroundMs: splicing - started, spliceMs: now() - splicing },
-      coreTimes: mouth.times,
-    };
-  }
-
-  #readAhead({ avatar, format }: SpeakRequest, position: number): void {
-    const { frameCount } = avatar.summary;
-    const indices = Array.from({ length: AHEAD_FRAMES }, (_, n) =>
-      backgroundIndex(position + n, frameCount),
-    );
-    this.#options.prepared.readAhead(avatar, indices, format);
-  }
 }
 
-function checkRegion({ entry }: PreparedFrame, { region, frame }: MouthRegion): void {
-  const { x, y, width, height } = entry.region;
-  const fits =
-    region.x === x && region.y === y && region.width === width && region.height === height;
-  if (fits) return;
-  throw new CoreCallError(
-    "internal",
-    `the core placed the mouth of frame ${frame} elsewhere than the avatar does: run the same version of core and edge`,
-  );
+function toSpoken(
+  { avatar, start }: SpeakRequest,
+  position: number,
+  { parts, isKeyFrame, times }: ComposedFrame,
+  coreTimes: CoreTimes | null,
+): SpokenFrame {
+  const frame = position - start;
+  return {
+    frame,
+    timeMs: Math.round((frame * 1000) / FRAMES_PER_SECOND),
+    backgroundIndex: backgroundIndex(position, avatar.summary.frameCount),
+    parts,
+    isKeyFrame,
+    times,
+    coreTimes,
+  };
 }

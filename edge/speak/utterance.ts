@@ -7,7 +7,7 @@ import { type Caller, callerFields } from "../access/caller.ts";
 import { decodeSpeech } from "../audio/decode-audio.ts";
 import { readAhead } from "../audio/read-ahead.ts";
 import type { EdgeConfig } from "../config.ts";
-import type { ImageFormat } from "./image-format.ts";
+import type { FrameFormat } from "./image-format.ts";
 import type { Speaker, SpokenFrame } from "./speaker.ts";
 
 export interface UtteranceOptions {
@@ -27,7 +27,7 @@ export interface UtteranceRequest {
   readonly contentLength?: number | undefined;
   /** Playback position of the first frame, in frames. */
   readonly start: number;
-  readonly format: ImageFormat;
+  readonly format: FrameFormat;
   readonly signal: AbortSignal;
   readonly requestId: string;
   /** When the caller will have gone, as `now` counts; undefined while he waits for ever. */

@@ -197,9 +197,9 @@ function keyPictureAt({ groups }: Track, position: number): boolean {
 
 function isGroupStart({ groups }: Track, position: number): boolean {
   let start = 0;
-  for (const { frames } of groups) {
+  for (const { length } of groups) {
     if (start === position) return true;
-    start += frames.length;
+    start += length;
   }
   return false;
 }

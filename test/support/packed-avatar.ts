@@ -87,6 +87,7 @@ export function storeAvatar(store: MemoryStore, avatar: PackedAvatar): Published
     }),
     tracks,
   };
-  const summary = { id, title: id, width, height, fps: 25, frameCount, version: "1" };
+  const formats = ["png", "jpeg"];
+  const summary = { id, title: id, width, height, fps: 25, frameCount, version: "1", formats };
   return { prefix, manifest, tenant: null, summary: { ...summary, playback: "ping-pong" } };
 }

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { SeededRandom } from "../../../test/fuzz/random.ts";
 import { randomPicture } from "../../../test/support/h264-streams.ts";
 import { PreparedFrameError } from "../prepared-frame-error.ts";
-import { assembleTrack, encodeGroup, encodeTrack, planGroups, settingsOf } from "./encode-track.ts";
+import { assembleTrack, encodeGroup, encodeTrack, settingsOf } from "./encode-track.ts";
+import { planGroups } from "./plan-groups.ts";
 import { SourceReader } from "./source-reader.ts";
 import { trackLength } from "./track.ts";
 

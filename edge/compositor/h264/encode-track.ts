@@ -1,8 +1,9 @@
 import type { Rectangle } from "../../../avatar/rectangle.ts";
-import { macroblockSize, type StreamFormat } from "./parameter-sets.ts";
+import type { StreamFormat } from "./parameter-sets.ts";
 import { PartCoder } from "./part-coder.ts";
 import { type Picture, pictureOf, planesOf } from "./picture.ts";
-import { type SliceMap, type SliceMode, sliceMap } from "./slice-map.ts";
+import { groupMap, planGroups } from "./plan-groups.ts";
+import type { SliceMap, SliceMode } from "./slice-map.ts";
 import type { CodedPicture, Group, Track, TrackFrame } from "./track.ts";
 
 /** The frames of an avatar. */
@@ -59,13 +60,13 @@ const DEFAULT_INTER_QP = 30;
 const DEFAULT_GROUP_SECONDS = 6;
 const DEFAULT_KEY_SECONDS = 1;
 /** Ten seconds of 25 frames: viewers who have lost a picture wait for the next group. */
-const MAX_GROUP_FRAMES = 256;
+export const MAX_GROUP_FRAMES = 256;
 /** By how much the source of D is finer than what becomes of it. */
 const SOURCE_INTRA_BONUS = 5;
 const SOURCE_INTER_BONUS = 7;
 /** Bounds of quantisers: levels stay within what has codes, and pictures recognisable. */
-const MIN_QP = 10;
-const MAX_QP = 45;
+export const MIN_QP = 10;
+export const MAX_QP = 45;
 
 /**
  * @throws RangeError for options out of their range
@@ -97,18 +98,6 @@ export function settingsOf(options: EncodeOptions): Settings {
 function check(what: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(`${what} of ${value} is not a whole number from ${least} to ${most}`);
-}
-
-/** Positions of the loop, group by group, as even as can be. */
-export function planGroups(
-  count: number,
-  groupFrames: number,
-): readonly [start: number, end: number][] {
-  const groups = Math.ceil(count / groupFrames);
-  return Array.from({ length: groups }, (_, n) => [
-    Math.floor((count * n) / groups),
-    Math.floor((count * (n + 1)) / groups),
-  ]);
 }
 
 /**
@@ -149,7 +138,7 @@ export function assembleTrack(
 }
 
 /** Of the second with most bits, and as much again for what is live. */
-function peakKilobits(groups: readonly Group[], framesPerSecond: number): number {
+export function peakKilobits(groups: readonly Group[], framesPerSecond: number): number {
   let most = 0;
   for (const { frames } of groups) {
     const bytes = frames.map(({ picture }) =>
@@ -179,8 +168,8 @@ export async function encodeGroup(
   const settings = settingsOf(options);
   const { width, height, order } = frames;
   const shown = order.slice(start, end);
-  const box = union(shown.map((frame) => frames.regionOf(frame)));
-  const map = sliceMap(macroblockSize({ width, height }), box, settings.mode);
+  const regions = shown.map((frame) => frames.regionOf(frame));
+  const map = groupMap({ width, height }, regions, settings.mode);
   const fixed = new PartCoder(map, "static");
   const idle = new PartCoder(map, "live");
   const fixedKeys = new PartCoder(map, "static");
@@ -234,7 +223,7 @@ export async function encodeGroup(
       combine(frames, map, fixed.coder.reconstruction(), idle.coder.reconstruction());
     options.onPicture?.({ position: start + n, frame, source: picture, shown });
   }
-  return { map, frames: coded };
+  return { map, length: coded.length, frames: coded };
 }
 
 /** D put into the rest; cropped. */
@@ -262,12 +251,4 @@ function combine(
     }
   }
   return picture;
-}
-
-function union(regions: readonly Rectangle[]): Rectangle {
-  const x = Math.min(...regions.map((region) => region.x));
-  const y = Math.min(...regions.map((region) => region.y));
-  const right = Math.max(...regions.map((region) => region.x + region.width));
-  const bottom = Math.max(...regions.map((region) => region.y + region.height));
-  return { x, y, width: right - x, height: bottom - y };
 }

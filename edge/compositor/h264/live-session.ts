@@ -48,6 +48,8 @@ export interface AccessUnit {
 
 const DEFAULT_RATE: RateTarget = { kilobitsPerSecond: null, minQp: 10, maxQp: 45 };
 const DEFAULT_CATCH_UP_FRAMES = 30;
+/** Where D moves from group to group: that of the last one, and of the one before. */
+const MAX_PARTS = 2;
 const FRAME_NUMS = 2 ** FRAME_NUM_BITS;
 
 /** Of D, what every viewer has: the published pictures, or what this session has coded. */
@@ -62,7 +64,7 @@ export class LiveSession {
   readonly #playhead: Playhead;
   readonly #rate: RateControl;
   readonly #maxCatchUpFrames: number;
-  /** By the size and place of D: groups mostly have the same. */
+  /** By the size and place of D, the one used last at the end. */
   readonly #parts = new Map<string, LivePart>();
   #writer: AccessUnitWriter;
   /** The rendition that takes over at the next key picture. */
@@ -83,7 +85,8 @@ export class LiveSession {
     this.#rate = new RateControl(track.interQp, framesPerSecond, options.rate ?? DEFAULT_RATE);
     this.#maxCatchUpFrames = options.maxCatchUpFrames ?? DEFAULT_CATCH_UP_FRAMES;
     this.#shownGroup = this.#playhead.group;
-    this.#takeMemory(track);
+    // So that the first frame need not wait for it.
+    this.#partOf(this.#playhead.group);
   }
 
   /** The position that `nextFrame` will show, and where its mouth belongs. */
@@ -120,7 +123,6 @@ export class LiveSession {
     if (!isSameLoop(track, this.#playhead.track)) {
       throw new RangeError("a session can only move between renditions of one background");
     }
-    this.#takeMemory(track);
     this.#nextTrack = track;
   }
 
@@ -219,19 +221,14 @@ export class LiveSession {
     this.#rate.setQp(track.interQp);
   }
 
-  /** So that no frame has to wait for it. */
-  #takeMemory(track: Track): void {
-    for (const group of track.groups) this.#partOf(group);
-  }
-
   #partOf(group: Group): LivePart {
     const { live, slices } = group.map;
     const key = [live.x, live.y, live.width, live.height, slices.length].join();
-    let part = this.#parts.get(key);
-    if (!part) {
-      part = new LivePart(group);
-      this.#parts.set(key, part);
-    }
+    const part = this.#parts.get(key) ?? new LivePart(group);
+    this.#parts.delete(key);
+    this.#parts.set(key, part);
+    const oldest = this.#parts.keys().next();
+    if (this.#parts.size > MAX_PARTS && !oldest.done) this.#parts.delete(oldest.value);
     return part;
   }
 }

@@ -13,12 +13,12 @@ export class Playhead {
   constructor(track: Track, startAt: number) {
     this.#track = track;
     let left = startAt;
-    for (const [n, { frames }] of track.groups.entries()) {
-      if (left >= frames.length) {
-        left -= frames.length;
+    for (const [n, group] of track.groups.entries()) {
+      if (left >= group.length) {
+        left -= group.length;
         continue;
       }
-      while (left > 0 && frames[left]!.keyPicture === null) left--;
+      while (left > 0 && group.frames[left]!.keyPicture === null) left--;
       this.#groupIndex = n;
       this.#index = left;
       return;
@@ -51,12 +51,12 @@ export class Playhead {
   /** From the beginning of the loop. */
   get position(): number {
     const before = this.#track.groups.slice(0, this.#groupIndex);
-    return before.reduce((sum, { frames }) => sum + frames.length, this.#index);
+    return before.reduce((sum, { length }) => sum + length, this.#index);
   }
 
   advance(): void {
     const { groups } = this.#track;
-    if (++this.#index < this.group.frames.length) return;
+    if (++this.#index < this.group.length) return;
     this.#index = 0;
     this.#groupIndex = (this.#groupIndex + 1) % groups.length;
   }
@@ -73,7 +73,7 @@ export class Playhead {
   }
 }
 
-/** Whether two tracks show the same frames of the same size in the same groups. */
+/** Whether two tracks show frames of the same size, in groups of the same lengths. */
 export function isSameLoop(a: Track, b: Track): boolean {
   const isSameFormat =
     a.format.width === b.format.width &&
@@ -82,12 +82,6 @@ export function isSameLoop(a: Track, b: Track): boolean {
   return (
     isSameFormat &&
     a.groups.length === b.groups.length &&
-    a.groups.every((group, n) => {
-      const other = b.groups[n]!.frames;
-      return (
-        group.frames.length === other.length &&
-        group.frames.every(({ frame }, i) => frame === other[i]!.frame)
-      );
-    })
+    a.groups.every(({ length }, n) => length === b.groups[n]!.length)
   );
 }

@@ -33,6 +33,9 @@ export interface TrackFrame {
 /** Frames from one IDR picture to the next. D is the same in all of them. */
 export interface Group {
   readonly map: SliceMap;
+  /** Number of frames. */
+  readonly length: number;
+  /** Of a group that is stored, to be touched only while it is loaded. */
   readonly frames: readonly TrackFrame[];
 }
 
@@ -51,5 +54,5 @@ export interface Track {
 
 /** Frames of the loop. */
 export function trackLength(track: Track): number {
-  return track.groups.reduce((sum, group) => sum + group.frames.length, 0);
+  return track.groups.reduce((sum, group) => sum + group.length, 0);
 }

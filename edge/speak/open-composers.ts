@@ -1,0 +1,64 @@
+import type { ObjectStore } from "../../avatar/object-store.ts";
+import { ByteBudget } from "../background/byte-budget.ts";
+import { FramePacks } from "../background/frame-packs.ts";
+import type { FramePreparer } from "../background/frame-preparer.ts";
+import { IdleFrames } from "../background/idle-frames.ts";
+import { PlainFrames } from "../background/plain-frames.ts";
+import { PreparedFrames, type PreparedFramesOptions } from "../background/prepared-frames.ts";
+import { VideoTracks } from "../background/video-tracks.ts";
+import { Splicer } from "../compositor/splicer.ts";
+import { type EdgeConfig, megabytes } from "../config.ts";
+import type { Sharing } from "../parts.ts";
+import { Composers } from "./composers.ts";
+
+export interface OpenComposersOptions {
+  readonly config: Pick<EdgeConfig, "cache" | "jpeg">;
+  readonly store: ObjectStore;
+  readonly preparer: FramePreparer;
+  readonly sharing?: Sharing;
+  readonly pngEffort?: PreparedFramesOptions["pngEffort"];
+  readonly now: () => number;
+}
+
+/** What frames are made of and from, with its caches. */
+export interface OpenedComposers {
+  readonly composers: Composers;
+  readonly prepared: PreparedFrames;
+  readonly idleFrames: IdleFrames;
+  readonly tracks: VideoTracks;
+}
+
+/** A read that was cut off with its request counts no more. */
+const READ_LAPSE_MS = 15_000;
+
+/** Puts together what turns an avatar's objects and its mouths into frames. */
+export function openComposers(options: OpenComposersOptions): OpenedComposers {
+  const { config, store, preparer, pngEffort, now } = options;
+  const { cache, jpeg } = config;
+  const sharing = options.sharing ? { sharing: options.sharing } : {};
+  const packs = new FramePacks(store, options.sharing);
+  const plain = new PlainFrames(store, options.sharing);
+  const splicer = new Splicer();
+  const prepared = new PreparedFrames({
+    plain,
+    packs,
+    preparer,
+    jpeg,
+    maxBytes: megabytes(cache.prepared_mb),
+    ahead: new ByteBudget(megabytes(cache.read_ahead_mb), now, READ_LAPSE_MS),
+    ...(pngEffort && { pngEffort }),
+    ...sharing,
+  });
+  const idleFrames = new IdleFrames({
+    plain,
+    packs,
+    preparer,
+    prepared,
+    splicer,
+    maxBytes: megabytes(cache.idle_mb),
+    ...sharing,
+  });
+  const tracks = new VideoTracks({ packs, maxBytes: megabytes(cache.video_mb), ...sharing });
+  const composers = new Composers({ prepared, idleFrames, splicer, tracks, now });
+  return { composers, prepared, idleFrames, tracks };
+}
