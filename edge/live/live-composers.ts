@@ -4,16 +4,18 @@ import type { LiveFormat } from "./live-media.ts";
 
 interface InUse {
   composer: FrameComposer | null;
+  /** Whether it has made a frame: the next ones have to follow. */
+  hasBegun: boolean;
   wantsKeyFrame: boolean;
   kilobits: number | null;
 }
 
 /** One composer per format that somebody watches: all who watch it see the same stream. */
 export class LiveComposers {
-  readonly #open: (format: LiveFormat) => FrameComposer;
+  readonly #open: (format: LiveFormat) => Promise<FrameComposer>;
   readonly #inUse = new Map<LiveFormat, InUse>();
 
-  constructor(open: (format: LiveFormat) => FrameComposer) {
+  constructor(open: (format: LiveFormat) => Promise<FrameComposer>) {
     this.#open = open;
   }
 
@@ -24,7 +26,12 @@ export class LiveComposers {
     }
     for (const format of formats) {
       if (this.#inUse.has(format)) continue;
-      this.#inUse.set(format, { composer: null, wantsKeyFrame: true, kilobits: null });
+      this.#inUse.set(format, {
+        composer: null,
+        hasBegun: false,
+        wantsKeyFrame: true,
+        kilobits: null,
+      });
     }
   }
 
@@ -41,6 +48,23 @@ export class LiveComposers {
   }
 
   /**
+   * Where to begin near a position, so that a decoder can begin there, too.
+   * What fails shows with the first frame.
+   */
+  async startFor(position: number): Promise<number> {
+    let start = position;
+    for (const [format, inUse] of this.#inUse) {
+      try {
+        inUse.composer ??= await this.#begin(format, inUse, position);
+        start = Math.min(start, await inUse.composer.startFor(position));
+      } catch {
+        inUse.composer = null;
+      }
+    }
+    return start;
+  }
+
+  /**
    * The frame at a position in each format. What fails is told, and its
    * composer replaced: what it has sent before is unknown.
    */
@@ -52,14 +76,18 @@ export class LiveComposers {
     const frames = new Map<LiveFormat, ComposedFrame>();
     const compose = async (format: LiveFormat, inUse: InUse) => {
       try {
-        inUse.composer ??= this.#begin(format, inUse, position);
+        inUse.composer ??= await this.#begin(format, inUse, position);
         const { composer, wantsKeyFrame: keyFrame } = inUse;
         composer.readAhead(position);
+        // Beside another format that is shown already it begins where a decoder can.
+        if (!inUse.hasBegun && (await composer.startFor(position)) !== position) return;
         const frame = await composer.compose(position, mouth, { keyFrame });
+        inUse.hasBegun = true;
         if (frame.isKeyFrame) inUse.wantsKeyFrame = false;
         frames.set(format, frame);
       } catch (error) {
         inUse.composer = null;
+        inUse.hasBegun = false;
         inUse.wantsKeyFrame = true;
         onError(format, error);
       }
@@ -68,8 +96,8 @@ export class LiveComposers {
     return frames;
   }
 
-  #begin(format: LiveFormat, { kilobits }: InUse, position: number): FrameComposer {
-    const composer = this.#open(format);
+  async #begin(format: LiveFormat, { kilobits }: InUse, position: number): Promise<FrameComposer> {
+    const composer = await this.#open(format);
     composer.readAhead(position);
     if (kilobits !== null) composer.setKilobits(kilobits);
     return composer;

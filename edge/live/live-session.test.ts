@@ -370,7 +370,7 @@ test("a background that cannot be read is passed over, and ends the session when
   assert.equal(viewer.frames.at(-1)?.isKeyFrame, true);
   assert.equal(viewer.frames.length, 11);
   const broken = openStage({
-    composer: () => {
+    composer: async () => {
       throw new Error("no track");
     },
   });

@@ -23,7 +23,7 @@ export interface LiveSessionOptions {
   readonly id: string;
   readonly avatar: PublishedAvatar;
   /** A composer of its own for each format in use. @throws when the avatar has no such track */
-  readonly composer: (format: LiveFormat) => FrameComposer;
+  readonly composer: (format: LiveFormat) => Promise<FrameComposer>;
   readonly core: CoreClient;
   /** The background's own pixels under a mouth. */
   readonly ownMouth: OwnMouth;
@@ -64,6 +64,10 @@ export class LiveSession {
   readonly #listeners = new Set<SessionListener>();
   /** The next one of the background's loop to be shown. */
   #position = 0;
+  /** Nobody has seen anything since somebody watches again: the loop may begin nearby. */
+  #isFresh = false;
+  /** Counts times in which somebody watches. */
+  #watch = 0;
   /** Frame of the clock at which the last viewer left. */
   #restedAt = 0;
   #lostFrames = 0;
@@ -158,6 +162,8 @@ export class LiveSession {
     if (!this.#loop.isRunning) {
       // The background has gone on while nobody watched.
       this.#position += this.#loop.now - this.#restedAt;
+      this.#isFresh = true;
+      this.#watch++;
       this.#loop.start();
     }
     const isHere = () => this.#viewers.has(viewer);
@@ -255,6 +261,10 @@ export class LiveSession {
   }
 
   async #show(timestampMs: number): Promise<void> {
+    const watch = this.#watch;
+    if (this.#isFresh) this.#position = await this.#composers.startFor(this.#position);
+    if (watch !== this.#watch) return;
+    this.#isFresh = false;
     const position = this.#position++;
     const moment = this.#track.at(position, timestampMs);
     const { segment, sound } = moment;
@@ -266,6 +276,8 @@ export class LiveSession {
     const frames = await this.#composers.compose(position, mouth, (format, error) => {
       this.#lose(format, position, error);
     });
+    // All have left meanwhile; those who came since see another stream.
+    if (watch !== this.#watch) return;
     // Interrupted meanwhile: the picture still is the next one of its stream, but nobody's words.
     const shown = epoch === this.epoch ? segment : null;
     for (const viewer of this.#viewers) {

@@ -130,6 +130,12 @@ export class StrictComposer implements FrameComposer {
     this.#avatar = avatar;
   }
 
+  async startFor(position: number): Promise<number> {
+    return position - (position % this.keyEvery);
+  }
+
+  async prewarm(): Promise<void> {}
+
   readAhead(): void {}
 
   async compose(position: number, mouth: MouthRegion | null, options: { keyFrame?: boolean } = {}) {
@@ -219,7 +225,7 @@ export function openStage(options: Partial<LiveSessionOptions> = {}) {
     core,
     clock,
     logger: silentLogger,
-    composer: () => {
+    composer: async () => {
       const composer = new StrictComposer(avatar);
       composers.push(composer);
       return composer;

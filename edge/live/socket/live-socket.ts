@@ -17,12 +17,7 @@ export interface SocketHandler {
 export type AcceptSocket = (socket: LiveSocket) => SocketHandler;
 
 /**
- * Makes a WebSocket of a request that asks for one.
- * @param env what the runtime gave to the app's `fetch` beside the request
+ * Makes a WebSocket of the request that is being answered.
  * @param accept called when messages can be sent
  */
-export type UpgradeSocket = (
-  request: Request,
-  env: unknown,
-  accept: AcceptSocket,
-) => Response | Promise<Response>;
+export type UpgradeSocket = (accept: AcceptSocket) => Response | Promise<Response>;
