@@ -311,7 +311,10 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
 
       const loud = await join(session);
       loud.socket.send(new Uint8Array(200_000));
-      assert.ok([1009, 4413].includes((await loud.ended()).code));
+      const { code } = await loud.ended();
+      // Where the connection is cut while more is on its way, the code may be lost.
+      const isTold = code === 1009 || loud.all("error").length === 1;
+      assert.ok(isTold, `closed with ${code}`);
       const plain = await call("GET", session.urls.socket);
       assert.equal(plain.status, 400);
       await plain.arrayBuffer();
