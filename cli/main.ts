@@ -102,6 +102,17 @@ function createProgram(): Command {
     .option("--json", "print the result as JSON")
     .action(async (id, options) => (await import("./commands/publish.ts")).runPublish(id, options));
 
+  program
+    .command("inspect")
+    .description(
+      "what a published avatar is made of: tracks, renditions of its video, their quality",
+    )
+    .argument("<id>", "id of the avatar")
+    .option("--root <target>", "s3://bucket[/prefix], or the folder that holds `avatars/`", ".data")
+    .option("--endpoint <url>", "of the store; AWS_ENDPOINT_URL if left out")
+    .option("--json", "print the result as JSON")
+    .action(async (id, options) => (await import("./commands/inspect.ts")).runInspect(id, options));
+
   addAccess(program.command("render"))
     .description("offline: numbered PNG files of an avatar that speaks")
     .requiredOption("--avatar <id>", "id of the avatar")

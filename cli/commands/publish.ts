@@ -47,7 +47,7 @@ export async function runPublish(id: string, options: PublishOptions): Promise<v
   const root = resolve(options.root);
   const target = openTarget(
     options.to,
-    { endpoint: options.endpoint, parallel: settings.parallelWrites },
+    { option: "--to", endpoint: options.endpoint, parallel: settings.parallelWrites },
     process.env,
   );
   const startedMs = performance.now();
