@@ -81,7 +81,7 @@ function createProgram(): Command {
     .option(
       "--renditions <list>",
       "of H.264: quantisers of key and other pictures, 10 to 45, the finest first",
-      "24/30,29/35",
+      "22/27,26/32,31/37",
     )
     .option("--video-mode <mode>", "of H.264: band, or box for the least CPU at the edge", "band")
     .option(
