@@ -1,6 +1,6 @@
 import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
 import { CodecError } from "./codecs/codec-error.ts";
-import type { LibraryInstance } from "./codecs/emscripten.ts";
+import { CodecInstance, within } from "./codecs/codec-instance.ts";
 import { SharedLibrary } from "./codecs/shared-library.ts";
 import { library } from "./gen/opus.js";
 
@@ -76,27 +76,22 @@ export function createOpusEncoder(options: OpusEncoderOptions = {}): OpusEncoder
 class Encoder implements OpusEncoder {
   readonly lookaheadSamples: number;
   readonly preSkip: number;
-  readonly #library: LibraryInstance;
-  /** The encoder's state; 0 when freed. */
-  #state: number;
-  #input: number;
-  #output: number;
+  readonly #codec = new CodecInstance(libopus, "oc_destroy_encoder");
+  readonly #input: number;
+  readonly #output: number;
 
   constructor(options: Required<OpusEncoderOptions>) {
-    this.#library = libopus.get();
-    [this.#state, this.#input, this.#output] = [0, 0, 0];
     try {
-      this.#input = this.#guard(() => this.#library.allocate(2 * OPUS_FRAME_SAMPLES));
-      this.#output = this.#guard(() => this.#library.allocate(MAX_PACKET_BYTES));
-      // The output is large enough for the error code that creating it writes.
-      this.#state = this.#call("oc_create_encoder", SAMPLE_RATE, 1, APPLICATION_VOIP, this.#output);
-      if (this.#state === 0) throw new CodecError("library_failed", "no memory for an encoder");
+      this.#input = this.#codec.allocate(2 * OPUS_FRAME_SAMPLES);
+      this.#output = this.#codec.allocate(MAX_PACKET_BYTES);
+      // It writes an error code, which the output has room for.
+      this.#codec.create("oc_create_encoder", SAMPLE_RATE, 1, APPLICATION_VOIP, this.#output);
       this.setBitrate(options.bitrate);
       this.#set(SET_SIGNAL, SIGNAL_VOICE);
       this.#set(SET_COMPLEXITY, options.complexity);
       this.#set(SET_INBAND_FEC, options.fec ? 1 : 0);
       this.#set(SET_PACKET_LOSS_PERCENT, options.packetLossPercent);
-      this.lookaheadSamples = this.#call("oc_encoder_ctl_get_lookahead", this.#state);
+      this.lookaheadSamples = this.#codec.call("oc_encoder_ctl_get_lookahead");
       this.preSkip = (this.lookaheadSamples * OPUS_FRAME_TICKS) / OPUS_FRAME_SAMPLES;
     } catch (error) {
       this.free();
@@ -105,67 +100,32 @@ class Encoder implements OpusEncoder {
   }
 
   encode(samples: Int16Array): Uint8Array<ArrayBuffer> {
-    this.#assertLive();
     if (samples.length !== OPUS_FRAME_SAMPLES) {
       const message = `a packet takes ${OPUS_FRAME_SAMPLES} samples, not ${samples.length}`;
       throw new CodecError("bad_input", message);
     }
     const { buffer, byteOffset, byteLength } = samples;
-    this.#library
-      .bytes(this.#input, byteLength)
-      .set(new Uint8Array(buffer, byteOffset, byteLength));
-    const length = this.#call(
+    const [input, output] = [this.#input, this.#output];
+    this.#codec.bytes(input, byteLength).set(new Uint8Array(buffer, byteOffset, byteLength));
+    const bytes = this.#codec.call(
       "oc_encode",
-      this.#state,
-      this.#input,
+      input,
       OPUS_FRAME_SAMPLES,
-      this.#output,
+      output,
       MAX_PACKET_BYTES,
     );
-    return this.#library.bytes(this.#output, length).slice();
+    return this.#codec.bytes(output, bytes).slice();
   }
 
   setBitrate(bitrate: number): void {
-    this.#assertLive();
     this.#set(SET_BITRATE, within(bitrate, 6_000, 128_000));
   }
 
   free(): void {
-    const state = this.#state;
-    this.#state = 0;
-    if (state !== 0) this.#library.call("oc_destroy_encoder", state);
-    for (const at of [this.#input, this.#output]) if (at !== 0) this.#library.free(at);
-    [this.#input, this.#output] = [0, 0];
-  }
-
-  #assertLive(): void {
-    if (this.#state === 0) throw new CodecError("freed", "this encoder was freed");
+    this.#codec.free();
   }
 
   #set(setting: number, value: number): void {
-    this.#call("oc_encoder_ctl", this.#state, setting, value);
+    this.#codec.call("oc_encoder_ctl", setting, value);
   }
-
-  /** @throws CodecError when libopus answers with one of its error codes, which are below 0 */
-  #call(name: string, ...args: number[]): number {
-    const result = this.#guard(() => this.#library.call(name, ...args));
-    if (result < 0) throw new CodecError("library_failed", `${name} answers ${result}`);
-    return result;
-  }
-
-  #guard(run: () => number): number {
-    try {
-      return run();
-    } catch (cause) {
-      // Its heap may be damaged, and freeing would touch it again.
-      libopus.discard(this.#library);
-      [this.#state, this.#input, this.#output] = [0, 0, 0];
-      throw new CodecError("library_failed", "libopus stopped", { cause });
-    }
-  }
-}
-
-function within(value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new CodecError("bad_input", `${value} is no integer from ${least} to ${most}`);
 }
