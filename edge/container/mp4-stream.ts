@@ -6,7 +6,7 @@ import { writeFilm } from "./write-film.ts";
 
 /**
  * An MP4 that is read while it is made: fragmented (ISO/IEC 14496-12, 8.8), its
- * first piece after 200 ms of film, then one each 500 ms. Nothing is made that
+ * first pieces before and after 200 ms of film, then one each 500 ms. Nothing is made that
  * is not asked for, and no more than one fragment is held. Cancelling it ends
  * the reading of pictures and speech at once.
  *

@@ -20,12 +20,15 @@ export interface ParameterSets {
 /** A group of pictures is not longer, so no pre-roll is. */
 const MAX_PRE_ROLL = 256;
 /**
- * How long a picture of the pre-roll is shown, if a player shows it at all. Edit
- * lists cut the pre-roll away, but ffmpeg heeds them in fragmented files only by
- * moving what is cut before 0; so it is next to nothing: four ticks of the track,
- * as ffmpeg takes steps that grow a thousandfold for a gap.
+ * Edit lists cut the pre-roll away. But in fragmented files ffmpeg, and Chromium
+ * with it, heed them only by moving what is cut before 0. So its pictures last
+ * next to nothing, four ticks of the track (ffmpeg takes steps that grow a
+ * thousandfold for a gap), and end well before 0: what is over before the start
+ * by more than a picture lasts, Chromium does not show. The sound's priming
+ * begins 64 ms before 0 anyway.
  */
-export const PRE_ROLL_PICTURE_S = 4 / 57_600;
+const PRE_ROLL_PICTURE_S = 4 / 57_600;
+const PRE_ROLL_START_S = -0.06;
 
 type Pending = Omit<PictureSample, "durationS">;
 
@@ -59,7 +62,7 @@ export class PictureSamples {
       if (sample.timestampS >= 0) {
         this.#pending = preRoll.map((each, n) => ({
           ...each,
-          timestampS: (n - preRoll.length) * PRE_ROLL_PICTURE_S,
+          timestampS: PRE_ROLL_START_S + n * PRE_ROLL_PICTURE_S,
         }));
         this.#pending.push(sample);
         return this.#sets!;
@@ -80,6 +83,7 @@ export class PictureSamples {
       if (following) this.#pending.push(following);
     }
     this.#pending.shift();
+    if (sample.timestampS < 0) return { ...sample, durationS: PRE_ROLL_PICTURE_S };
     const endS = this.#pending[0]?.timestampS ?? sample.timestampS + this.#frameS;
     return { ...sample, durationS: endS - sample.timestampS };
   }

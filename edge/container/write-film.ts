@@ -4,15 +4,19 @@ import type { Mp4Tracks, Mp4Writer } from "./mp4-writer.ts";
 import { PictureSamples } from "./picture-samples.ts";
 import { SpeechPackets } from "./speech-packets.ts";
 
-/** The first fragment is short, for an early start; a later one has a header of some 1 kB to be worth it. */
-const FIRST_FRAGMENT_S = 0.2;
+/**
+ * Where the first fragments end: the pre-roll is one of its own, as its pictures
+ * do not last until the next; then a short one, for an early start. Later ones
+ * have to be worth a header of some 300 bytes.
+ */
+const FIRST_ENDS_S = [0, 0.2];
 const FRAGMENT_S = 0.5;
 
 /**
  * Puts pictures and sound into a file, in the order of their times.
  * @param open called when both tracks are known
  * @param signal ends all waits
- * @yields when all that belongs to the next half a second is in the writer
+ * @yields when all that belongs to the next fragment is in the writer
  */
 export async function* writeFilm(
   input: Mp4Input,
@@ -47,7 +51,8 @@ export async function* writeFilm(
       for (let next = await take(); next; next = await take()) await film.sound(next);
     };
     const isOver = () => pictures.isOver && (speech?.isOver ?? true);
-    for (let untilS = FIRST_FRAGMENT_S; !isOver(); untilS += FRAGMENT_S) {
+    for (let n = 0; !isOver(); n++) {
+      const untilS = FIRST_ENDS_S[n] ?? (n - 1) * FRAGMENT_S;
       await Promise.all([writePictures(untilS), writeSound(untilS)]);
       yield film;
     }
@@ -56,6 +61,7 @@ export async function* writeFilm(
   } finally {
     speech?.stop();
     pictures.stop();
-    await writer?.cancel();
+    // What ended it is what counts: a sink that failed cannot be closed either.
+    await writer?.cancel().catch(() => {});
   }
 }

@@ -102,7 +102,7 @@ for (const [kind, write] of Object.entries(WRITERS)) {
         const expected = decode(annexB(pictures), "h264", PICTURES);
         const found = decode(bytes, "mp4", PICTURES);
         const frameBytes = (width * height * 3) / 2;
-        // In fragmented files ffmpeg puts the pre-roll out, before 0; see PRE_ROLL_PICTURE_S.
+        // In fragmented files ffmpeg puts the pre-roll out, before 0: see `picture-samples.ts`.
         const hidden = kind === "file" ? preRoll : 0;
         const where = `seed ${seed}, ${preRoll} before: ${what}`;
         assert.equal(found.length, expected.length - hidden * frameBytes, where);

@@ -30,6 +30,7 @@ export async function flashFilm({
   preRoll,
   flashes,
   lastsFrames = 5,
+  noise = null,
 }: {
   readonly frames: number;
   /** These are grey: whoever sees one sees what is not to be shown. */
@@ -37,6 +38,8 @@ export async function flashFilm({
   /** Frames, counted without the pre-roll. */
   readonly flashes: readonly number[];
   readonly lastsFrames?: number;
+  /** For a mouth that takes bits, as films do. */
+  readonly noise?: SeededRandom | null;
 }) {
   const [width, height] = [320, 192];
   const isWhite = (n: number) => flashes.some((at) => n >= at && n < at + lastsFrames);
@@ -56,7 +59,8 @@ export async function flashFilm({
   const track = await encodeTrack(background, { framesPerSecond: 25, groupFrames: 50 });
   const session = openSession(track);
   const pictures: Mp4Picture[] = order.map((n) => {
-    const { parts, isKeyFrame } = session.nextFrame({ mouth: null });
+    const mouth = noise && Uint8Array.from({ length: 48 * 32 * 3 }, () => noise.below(256));
+    const { parts, isKeyFrame } = session.nextFrame({ mouth });
     return { parts, isKeyFrame, timestampMs: (n - preRoll) * FRAME_MS };
   });
   const speech = new Int16Array(frames * FRAME_MS * SAMPLES_PER_MS);
