@@ -13,7 +13,7 @@ export const AAC_FRAME_SAMPLES = 1024;
 export const AAC_PRIMING_SAMPLES = 1024;
 
 export interface AacEncoderOptions {
-  /** Bits per second. Default 48,000; 16,000 to 96,000, which is all that a frame at 16 kHz may take. */
+  /** Bits per second. Default 48,000; 16,000 to 64,000: it makes no use of more. */
   readonly bitrate?: number;
 }
 
@@ -41,7 +41,7 @@ const libavcodec = new SharedLibrary(library);
 
 /** @throws CodecError */
 export function createAacEncoder(options: AacEncoderOptions = {}): AacEncoder {
-  return new Encoder(within(options.bitrate ?? DEFAULT_BITRATE, 16_000, 96_000));
+  return new Encoder(within(options.bitrate ?? DEFAULT_BITRATE, 16_000, 64_000));
 }
 
 class Encoder implements AacEncoder {

@@ -28,7 +28,7 @@ export interface Mp4Input {
 export interface Mp4Options {
   /** How long the last picture is shown. Default 40 ms. */
   readonly frameMs?: number;
-  /** Bits per second of the sound, 16,000 to 96,000. Default 48,000. */
+  /** Bits per second of the sound, 16,000 to 64,000. Default 48,000. */
   readonly audioBitrate?: number;
   /** How long to wait for pictures, or for speech. Default 60,000 ms; 1 to 600,000. */
   readonly stallMs?: number;

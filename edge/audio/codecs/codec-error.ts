@@ -4,7 +4,7 @@ export type CodecErrorCode =
   | "bad_input"
   /** It was freed before. */
   | "freed"
-  /** The library failed: not the caller's fault. The codec is of no more use. */
+  /** The library failed, or has no memory left. After a trap the codec says `freed` from then on. */
   | "library_failed";
 
 /** A codec that does not do as asked. */
