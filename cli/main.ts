@@ -81,7 +81,7 @@ function createProgram(): Command {
     .option(
       "--renditions <list>",
       "of H.264: quantisers of key and other pictures, 10 to 45, the finest first",
-      "24/30,29/35",
+      "22/27,26/32,31/37",
     )
     .option("--video-mode <mode>", "of H.264: band, or box for the least CPU at the edge", "band")
     .option(
@@ -101,6 +101,17 @@ function createProgram(): Command {
     .option("--endpoint <url>", "of the store; AWS_ENDPOINT_URL if left out")
     .option("--json", "print the result as JSON")
     .action(async (id, options) => (await import("./commands/publish.ts")).runPublish(id, options));
+
+  program
+    .command("inspect")
+    .description(
+      "what a published avatar is made of: tracks, renditions of its video, their quality",
+    )
+    .argument("<id>", "id of the avatar")
+    .option("--root <target>", "s3://bucket[/prefix], or the folder that holds `avatars/`", ".data")
+    .option("--endpoint <url>", "of the store; AWS_ENDPOINT_URL if left out")
+    .option("--json", "print the result as JSON")
+    .action(async (id, options) => (await import("./commands/inspect.ts")).runInspect(id, options));
 
   addAccess(program.command("render"))
     .description("offline: numbered PNG files of an avatar that speaks")

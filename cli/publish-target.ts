@@ -15,6 +15,8 @@ export interface PublishTarget {
 }
 
 export interface TargetOptions {
+  /** That named it, for errors. */
+  readonly option: "--to" | "--root";
   readonly endpoint?: string | undefined;
   /** Requests at the same time. */
   readonly parallel: number;
@@ -38,7 +40,7 @@ export function openTarget(
     throw error;
   }
   if (/^[a-z0-9+.-]+:\/\//i.test(target)) {
-    throw usage(`--to ${target}: use s3://bucket[/prefix] or a folder`);
+    throw usage(`${options.option} ${target}: use s3://bucket[/prefix] or a folder`);
   }
   const folder = resolve(target);
   return { store: createFolderStore(folder), name: folder, folder };

@@ -1,21 +1,14 @@
-import { realpath } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { checkAvatarId } from "../../avatar/avatar-id.ts";
-import { readAvatar } from "../../avatar/catalogue.ts";
 import { MAX_RENDITIONS, MAX_SOFT_EDGE } from "../../avatar/manifest.ts";
-import type { TrackRequest } from "../../avatar/publish/prepare-tracks.ts";
-import { type PublishResult, publishAvatar } from "../../avatar/publish/publish.ts";
 import type { VideoRequest } from "../../avatar/publish/video-encoder.ts";
-import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
-import { openPublishWork } from "../../avatar/runtime/publish-work.ts";
 import { checkTenantId } from "../../avatar/tenant-id.ts";
 import { MAX_QP, MIN_QP } from "../../edge/compositor/h264/encode-track.ts";
 import { CommandError } from "../command-error.ts";
-import { formatBytes, Progress } from "../progress.ts";
-import { openTarget, type PublishTarget } from "../publish-target.ts";
-import { createTrackPreparer } from "../track-preparer.ts";
-import { createVideoEncoder } from "../video-encoder.ts";
+import { formatBytes } from "../progress.ts";
+import { type PublishSettings, publishFromFolder } from "../publish-from-folder.ts";
+import { openTarget } from "../publish-target.ts";
 
 export interface PublishOptions {
   readonly to: string;
@@ -47,11 +40,11 @@ export async function runPublish(id: string, options: PublishOptions): Promise<v
   const root = resolve(options.root);
   const target = openTarget(
     options.to,
-    { endpoint: options.endpoint, parallel: settings.parallelWrites },
+    { option: "--to", endpoint: options.endpoint, parallel: settings.parallelWrites },
     process.env,
   );
   const startedMs = performance.now();
-  const result = await publish(id, root, target, settings);
+  const result = await publishFromFolder(id, root, target, settings);
   const seconds = (performance.now() - startedMs) / 1000;
   const { version, previousVersion, objects, bytes } = result;
   process.stdout.write(
@@ -63,75 +56,7 @@ export async function runPublish(id: string, options: PublishOptions): Promise<v
   );
 }
 
-async function publish(
-  id: string,
-  root: string,
-  target: PublishTarget,
-  settings: Settings,
-): Promise<PublishResult> {
-  const source = createFolderStore(root);
-  const avatar = await readAvatar(source, id);
-  const { width, height } = avatar.manifest;
-  const softEdge = settings.softEdge ?? avatar.manifest.softEdge ?? 0;
-  const { tracks, jpeg, video, threads } = settings;
-  const preparer = createTrackPreparer(threads, { width, height, softEdge, jpeg });
-  const encoder = video && createVideoEncoder(threads, root, avatar, { ...video, softEdge });
-  // A folder that serves what it was imported into would lose its frames.
-  const isInPlace = target.folder !== null && (await isSameFolder(root, target.folder));
-  const work = await openPublishWork({
-    root,
-    id,
-    ingredients: {
-      from: avatar.summary.version,
-      preparer: preparer.version,
-      encoder: encoder?.version,
-      softEdge,
-      tracks,
-    },
-    target: target.name,
-  });
-  try {
-    const preparing = new Progress(`preparing ${id}`, "frames");
-    const uploading = new Progress(`uploading ${id}`, "bytes");
-    const result = await publishAvatar({
-      avatar,
-      source,
-      target: target.store,
-      tracks,
-      video: video && encoder && { request: video, encoder },
-      softEdge,
-      tenant: settings.tenant,
-      keepFrames: settings.keepFrames || isInPlace,
-      preparer,
-      work,
-      parallelWrites: settings.parallelWrites,
-      onProgress({ phase, done, total, found }) {
-        (phase === "preparing" ? preparing : uploading).update(done, total, found);
-      },
-    });
-    await work.finish();
-    return result;
-  } finally {
-    await work.release();
-    await preparer.stop();
-    await encoder?.stop();
-  }
-}
-
-interface Settings {
-  readonly tracks: readonly TrackRequest[];
-  readonly jpeg: { readonly quality: number; readonly subsampling: "4:2:0" | "4:4:4" };
-  readonly video: VideoRequest | null;
-  /** Null: as the avatar has it. */
-  readonly softEdge: number | null;
-  /** See PublishRequest. */
-  readonly tenant: string | null | undefined;
-  readonly keepFrames: boolean;
-  readonly threads: number;
-  readonly parallelWrites: number;
-}
-
-function parseOptions(options: PublishOptions): Settings {
+function parseOptions(options: PublishOptions): PublishSettings {
   const { subsampling, softEdge, concurrency, tenant } = options;
   if (typeof tenant === "string") checkTenantId(tenant);
   if (subsampling !== "4:2:0" && subsampling !== "4:4:4") {
@@ -172,7 +97,7 @@ function parseVideo({ renditions, videoMode }: PublishOptions): VideoRequest {
     const isKnown = [intraQp, interQp].every((qp = 0) => qp >= MIN_QP && qp <= MAX_QP);
     if (isKnown) return { intraQp: intraQp!, interQp: interQp! };
     throw usage(
-      `--renditions ${renditions}: use pairs of quantisers from ${MIN_QP} to ${MAX_QP}, such as 24/30,29/35`,
+      `--renditions ${renditions}: use pairs of quantisers from ${MIN_QP} to ${MAX_QP}, such as 22/27,26/32`,
     );
   });
   if (parsed.length > MAX_RENDITIONS) {
@@ -187,11 +112,6 @@ function parseNumber(option: string, value: string, low: number, high: number): 
   const number = Number(value);
   if (/^[0-9]{1,4}$/.test(value) && number >= low && number <= high) return number;
   throw usage(`${option} ${value}: use a whole number from ${low} to ${high}`);
-}
-
-async function isSameFolder(a: string, b: string): Promise<boolean> {
-  const real = (path: string) => realpath(path).catch(() => path);
-  return (await real(a)) === (await real(b));
 }
 
 function usage(message: string): CommandError {

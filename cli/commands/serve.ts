@@ -7,6 +7,7 @@ import { edgeConfigFrom } from "../../edge/runtime/edge-config-file.ts";
 import { startNodeEdge } from "../../edge/runtime/node.ts";
 import { startCore } from "../../gpu-core/main.ts";
 import { CommandError } from "../command-error.ts";
+import { startDemoVideo } from "../demo-video.ts";
 import { createProcessLogger } from "../log.ts";
 import { runUntilStopped } from "../stop-signals.ts";
 import { coreConfigFrom } from "./core.ts";
@@ -71,8 +72,10 @@ export async function runServe(options: { config?: string }): Promise<void> {
       throw new CommandError(`the edge cannot use the core: ${why}`, { cause: error });
     }
     process.stdout.write(`${await core.deviceTable()}\nready ${edge.url}\n`);
+    const video = await startDemoVideo(coreConfig.models_root, logger);
     await runUntilStopped(
       async () => {
+        video.stop();
         await edge.stop();
         await core.stop();
       },
