@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { createDecoder } from "libopus-wasm";
 import { createImageCodecs } from "../avatar/image/codecs.ts";
 import { silentLogger } from "../avatar/logger.ts";
 import { main } from "../cli/main.ts";
@@ -7,6 +8,7 @@ import { parseCoreConfig } from "../gpu-core/config.ts";
 import { type RunningCore, startCore } from "../gpu-core/main.ts";
 import { RUNTIMES, type TestEdge } from "./support/edges.ts";
 import { LiveClient } from "./support/live-client.ts";
+import { likeness, sampleSpeech } from "./support/sample-speech.ts";
 import { readParts } from "./support/system.ts";
 import {
   TINY_HEIGHT,
@@ -190,6 +192,27 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
             .find(({ isKeyFrame }) => isKeyFrame) ?? null
         );
       });
+      await end(session);
+    });
+
+    test("sound comes as Opus to whom can play it", async () => {
+      const session = await open();
+      const client = await join(session, { audio: ["flac", "opus", "pcm"] });
+      const { audio } = client.all("joined")[0]!;
+      assert.equal(audio?.codec, "opus");
+      const speech = (await sampleSpeech()).subarray(0, 32_000);
+      client.say(speech);
+      await client.told("playback_finished");
+      const packets = client.binaries.filter(({ kind }) => kind === "opus");
+      assert.equal(packets.length, 100);
+      const [first] = packets;
+      for (const [n, { timestampMs }] of packets.entries()) {
+        assert.equal(timestampMs, first!.timestampMs + 20 * n);
+      }
+      const decoder = await createDecoder({ sampleRate: 16_000, channels: 1 });
+      const decoded = Int16Array.from(packets.flatMap(({ body }) => [...decoder.decode(body)]));
+      decoder.free();
+      assert.ok(likeness(decoded, speech, audio!.preSkip / 3) > 0.9);
       await end(session);
     });
 

@@ -10,7 +10,7 @@ import { JoinTokens } from "./join-tokens.ts";
 import { LiveSession } from "./live-session.ts";
 import { LiveSessions } from "./live-sessions.ts";
 import { createLiveSockets } from "./socket/live-sockets.ts";
-import { openSoundCoder } from "./socket/sound-coder.ts";
+import { openSoundCoder } from "./socket/open-sound-coder.ts";
 
 export interface OpenLiveOptions {
   readonly config: Pick<EdgeConfig, "live">;
@@ -59,7 +59,7 @@ export function openLive(options: OpenLiveOptions) {
     sessions,
     tokens,
     composers,
-    openCoder: openSoundCoder,
+    openCoder: (codec) => openSoundCoder(codec, logger),
     clock,
     logger,
   });

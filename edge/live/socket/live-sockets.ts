@@ -44,6 +44,7 @@ export function createLiveSockets(options: LiveSocketsOptions) {
             requestId,
             participants: {
               clock,
+              logger,
               settings: sessions.settings,
               openCoder: options.openCoder,
               canShow: (avatar, format) => composers.has(avatar, format),

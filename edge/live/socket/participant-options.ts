@@ -1,5 +1,6 @@
 import type { PublishedAvatar } from "../../../avatar/catalogue.ts";
 import type { Clock } from "../../../avatar/clock.ts";
+import type { Logger } from "../../../avatar/logger.ts";
 import type { LiveFormat } from "../live-media.ts";
 import type { LiveSettings } from "../live-settings.ts";
 import type { ClientMessage } from "./client-message.ts";
@@ -10,6 +11,7 @@ import type { SoundCoder } from "./sound-coder.ts";
 
 export interface ParticipantOptions {
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly settings: LiveSettings;
   readonly joined: Joined;
   /** What the client can show and play. */
@@ -20,7 +22,7 @@ export interface ParticipantOptions {
   /** Whether the avatar can be had in a format. */
   readonly canShow: (avatar: PublishedAvatar, format: LiveFormat) => Promise<boolean>;
   /** A coder for one viewer; null where this runtime has none. */
-  readonly openCoder: (codec: SoundCodec) => Promise<SoundCoder | null>;
+  readonly openCoder: (codec: SoundCodec) => SoundCoder | null;
   /** Of what failed, for the client. */
   readonly explain: (error: unknown) => string;
 }

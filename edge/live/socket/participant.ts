@@ -4,13 +4,10 @@ import type { LiveSession } from "../live-session.ts";
 import { decodeBinary } from "./binary-frame.ts";
 import { type ClientMessage, PROTOCOL_VERSION } from "./client-message.ts";
 import type { ParticipantOptions } from "./participant-options.ts";
-import { CLOSE_CODES, type ServerMessage, type SoundCodec } from "./server-message.ts";
+import { CLOSE_CODES, type ServerMessage } from "./server-message.ts";
 import { SocketViewer } from "./socket-viewer.ts";
 import type { SoundCoder } from "./sound-coder.ts";
 import { SpeechWindow } from "./speech-window.ts";
-
-const FORMATS: readonly string[] = ["h264", "jpeg"];
-const CODECS: readonly string[] = ["opus", "pcm"];
 
 /** Somebody who has joined a session over a WebSocket: a viewer, or a speaker alone. */
 export class Participant {
@@ -116,16 +113,9 @@ export class Participant {
   }
 
   async #watch(): Promise<void> {
-    const { outbox, clock, offer, canShow, openCoder } = this.#options;
-    const format = await this.#choose(offer.video, FORMATS, (each) =>
-      canShow(this.#session.avatar, each as LiveFormat),
-    );
-    let coder: SoundCoder | null = null;
-    await this.#choose(offer.audio, CODECS, async (each) => {
-      coder = await openCoder(each as SoundCodec);
-      return coder !== null;
-    });
-    this.#coder = coder as SoundCoder | null;
+    const { outbox, clock, offer } = this.#options;
+    const format = await this.#chooseFormat();
+    this.#coder = this.#chooseCoder();
     if (format === null || !this.#coder) {
       this.#coder?.free();
       const wanted = format === null ? `video ${offer.video}` : `audio ${offer.audio}`;
@@ -136,7 +126,11 @@ export class Participant {
     }
     const sound = this.#coder;
     const now = () => clock.now();
-    const viewer = new SocketViewer({ format: format as LiveFormat, outbox, sound, now });
+    const onError = (error: unknown) => {
+      const fields = { session: this.#session.id, error: String(error) };
+      this.#options.logger.error("sound could not be coded", fields);
+    };
+    const viewer = new SocketViewer({ format, outbox, sound, now, onError });
     this.#begin(viewer);
   }
 
@@ -209,13 +203,20 @@ export class Participant {
     if (samples !== null) this.#send({ type: "speech_window", samples });
   }
 
-  async #choose(
-    offered: readonly string[],
-    known: readonly string[],
-    canBe: (each: string) => Promise<boolean>,
-  ): Promise<string | null> {
-    for (const each of offered) {
-      if (known.includes(each) && (await canBe(each))) return each;
+  async #chooseFormat(): Promise<LiveFormat | null> {
+    const { offer, canShow } = this.#options;
+    for (const each of offer.video) {
+      const isKnown = each === "h264" || each === "jpeg";
+      if (isKnown && (await canShow(this.#session.avatar, each))) return each;
+    }
+    return null;
+  }
+
+  #chooseCoder(): SoundCoder | null {
+    const { offer, openCoder } = this.#options;
+    for (const each of offer.audio) {
+      const coder = each === "opus" || each === "pcm" ? openCoder(each) : null;
+      if (coder) return coder;
     }
     return null;
   }

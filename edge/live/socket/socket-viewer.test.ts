@@ -16,7 +16,13 @@ function openViewer(format: LiveFormat) {
     },
     close() {},
   });
-  const viewer = new SocketViewer({ format, outbox, sound: pcmCoder, now: () => clock.now });
+  const viewer = new SocketViewer({
+    format,
+    outbox,
+    sound: pcmCoder,
+    now: () => clock.now,
+    onError: (error) => assert.fail(String(error)),
+  });
   const asked = { keyFrames: 0 };
   viewer.watch({
     requestKeyFrame: () => {

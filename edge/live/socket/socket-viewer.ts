@@ -2,13 +2,15 @@ import type { LiveFormat, LiveFrame, LiveSound, LiveViewer, ViewerControl } from
 import { type BinaryKind, encodeBinary } from "./binary-frame.ts";
 import { FlightWindow } from "./flight-window.ts";
 import type { Outbox } from "./outbox.ts";
-import type { SoundCoder } from "./sound-coder.ts";
+import type { CodedSound, SoundCoder } from "./sound-coder.ts";
 
 export interface SocketViewerOptions {
   readonly format: LiveFormat;
   readonly outbox: Outbox;
   readonly sound: SoundCoder;
   readonly now: () => number;
+  /** Of sound that could not be coded. */
+  readonly onError: (error: unknown) => void;
 }
 
 /**
@@ -66,7 +68,7 @@ export class SocketViewer implements LiveViewer {
     const { segment } = sound;
     if (segment <= this.#voidSegment || !this.#window.hasRoomForSound) return;
     const coder = this.#options.sound;
-    for (const { bytes, timestampMs } of coder.encode(sound)) {
+    for (const { bytes, timestampMs } of this.#encode(sound)) {
       this.#send(coder.codec, { isKeyFrame: true, timestampMs, segment }, [bytes], segment);
     }
   }
@@ -78,6 +80,16 @@ export class SocketViewer implements LiveViewer {
 
   /** The connection says so to everybody. */
   ended(): void {}
+
+  /** Sound that cannot be coded is lost: the session goes on. */
+  #encode(sound: LiveSound): CodedSound[] {
+    try {
+      return this.#options.sound.encode(sound);
+    } catch (error) {
+      this.#options.onError(error);
+      return [];
+    }
+  }
 
   #send(
     kind: BinaryKind,

@@ -27,8 +27,3 @@ export const pcmCoder: SoundCoder = {
   },
   free() {},
 };
-
-/** A coder for one viewer; null where there is none. */
-export async function openSoundCoder(codec: SoundCodec): Promise<SoundCoder | null> {
-  return codec === "pcm" ? pcmCoder : null;
-}
