@@ -7,6 +7,8 @@ export const FRAME_MS = 1000 / FRAMES_PER_SECOND;
  * hole; of a longer one the frames are skipped, never sent in a burst.
  */
 const CATCH_UP_FRAMES = 3;
+/** A loop that has made nothing for so long has died with the request that ran it, as in Workers. */
+const STALLED_MS = 3000;
 
 export interface FrameLoopOptions {
   readonly clock: Clock;
@@ -25,17 +27,24 @@ export class FrameLoop {
   /** Of the round that is under way; another one ends it. */
   #round = 0;
   #isRunning = false;
-  /** Number of the last frame that was made or skipped. */
   #frame = 0;
   #skipped = 0;
+  #madeMs = 0;
   #wake: () => void = () => {};
 
   constructor(options: FrameLoopOptions) {
     this.#options = options;
   }
 
+  /** Whether frames are made: not, when it was stopped or has died. */
   get isRunning(): boolean {
-    return this.#isRunning;
+    const { clock } = this.#options;
+    return this.#isRunning && clock.now() - this.#madeMs < STALLED_MS;
+  }
+
+  /** Number of the last frame that was made or skipped. */
+  get frame(): number {
+    return this.#frame;
   }
 
   /** Frames that came too late and were not made, while it ran. */
@@ -50,8 +59,9 @@ export class FrameLoop {
   }
 
   start(): void {
-    if (this.#isRunning) return;
+    if (this.isRunning) return;
     this.#isRunning = true;
+    this.#madeMs = this.#options.clock.now();
     this.#frame = Math.max(this.#frame, this.now);
     void this.#run(++this.#round);
   }
@@ -75,6 +85,7 @@ export class FrameLoop {
         next += late;
       }
       this.#frame = next;
+      this.#madeMs = this.#options.clock.now();
       await onFrame(next * FRAME_MS);
     }
   }

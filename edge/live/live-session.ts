@@ -68,8 +68,6 @@ export class LiveSession {
   #isFresh = false;
   /** Counts times in which somebody watches. */
   #watch = 0;
-  /** Frame of the clock at which the last viewer left. */
-  #restedAt = 0;
   #lostFrames = 0;
   #lostInARow = 0;
   #ended: string | null = null;
@@ -159,13 +157,7 @@ export class LiveSession {
     this.#viewers.add(viewer);
     this.#viewersChanged();
     this.#composers.requestKeyFrame(viewer.format);
-    if (!this.#loop.isRunning) {
-      // The background has gone on while nobody watched.
-      this.#position += this.#loop.now - this.#restedAt;
-      this.#isFresh = true;
-      this.#watch++;
-      this.#loop.start();
-    }
+    this.keepGoing();
     const isHere = () => this.#viewers.has(viewer);
     return {
       requestKeyFrame: () => {
@@ -180,6 +172,23 @@ export class LiveSession {
         if (isHere()) this.#leave(viewer);
       },
     };
+  }
+
+  /**
+   * Goes on, if anybody watches, where the loop has stopped or died with the
+   * request that ran it: in Workers each connection has to see to that.
+   */
+  keepGoing(): void {
+    if (this.#viewers.size === 0 || this.#loop.isRunning) return;
+    // The background has gone on while nobody watched.
+    this.#position += Math.max(0, this.#loop.now - this.#loop.frame);
+    this.#isFresh = true;
+    this.#watch++;
+    this.#track.rest();
+    this.#composers.keep(new Set());
+    this.#composers.keep(this.#formats);
+    this.#limitRates();
+    this.#loop.start();
   }
 
   /**
@@ -227,6 +236,10 @@ export class LiveSession {
     this.#listeners.clear();
   }
 
+  get #formats(): ReadonlySet<LiveFormat> {
+    return new Set([...this.#viewers].map(({ format }) => format));
+  }
+
   #checkAlive(): void {
     if (this.#ended !== null) {
       throw new LiveError("ended", `the session is over: ${this.#ended}`);
@@ -239,13 +252,12 @@ export class LiveSession {
     this.#viewersChanged();
     if (this.#viewers.size > 0) return;
     this.#loop.stop();
-    this.#restedAt = this.#loop.now;
     // Speech waits for somebody to hear it.
     this.#track.rest();
   }
 
   #viewersChanged(): void {
-    this.#composers.keep(new Set([...this.#viewers].map(({ format }) => format)));
+    this.#composers.keep(this.#formats);
     this.#limitRates();
     this.#tell((each) => each.viewers?.(this.#viewers.size));
   }

@@ -44,6 +44,7 @@ export class Participant {
   }
 
   handle(message: Exclude<ClientMessage, { type: "join" }>): void {
+    this.#session.keepGoing();
     switch (message.type) {
       case "ack":
         this.#viewer?.acknowledge(message.sequence);
