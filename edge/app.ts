@@ -1,9 +1,10 @@
 import { Hono } from "hono";
+import { systemClock } from "../avatar/clock.ts";
 import { noTracing, traceFields } from "../avatar/tracing/tracing.ts";
 import { withoutKeys } from "./access/api-key.ts";
 import { AvatarDirectory } from "./background/avatar-directory.ts";
 import { accessLog } from "./http/access-log.ts";
-import { authorise, authoriseOperator } from "./http/authorise.ts";
+import { authorise, authoriseInsight, authoriseOperator } from "./http/authorise.ts";
 import { problemResponse, toProblem } from "./http/problem.ts";
 import { RequestError } from "./http/request-error.ts";
 import { stampAnswers } from "./http/stamp-answers.ts";
@@ -11,11 +12,15 @@ import { traceRequests } from "./http/trace-requests.ts";
 import type { EdgeVariables } from "./http/variables.ts";
 import { openLive } from "./live/open-live.ts";
 import type { UpgradeSocket } from "./live/socket/live-socket.ts";
+import { RecentLog } from "./operator/recent-log.ts";
+import { Snapshots } from "./operator/snapshot.ts";
+import { Watchers } from "./operator/watchers.ts";
 import { type EdgeParts, FREE_SHARING } from "./parts.ts";
 import { avatarRoutes } from "./routes/avatars.ts";
 import { type CompositingOptions, compositingRoutes } from "./routes/compositing.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
+import { operatorRoutes } from "./routes/operator.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { speakRoute } from "./routes/speak.ts";
@@ -30,7 +35,7 @@ export interface EdgeApp {
   fetch(request: Request, env?: unknown, context?: unknown): Response | Promise<Response>;
   /** Answers a request for a WebSocket, which `upgrade` makes. */
   connect(request: Request, upgrade: UpgradeSocket): Response | Promise<Response>;
-  /** Ends what would go on for ever: live sessions. */
+  /** Ends what would go on for ever: live sessions, and what operators watch. */
   stop(): void;
   /** For a runtime that can carry gRPC. */
   readonly compositing: CompositingOptions;
@@ -45,11 +50,12 @@ export function createApp(parts: EdgeParts): EdgeApp {
     core,
     preparer,
     assets,
-    logger,
     now,
     tracing = noTracing,
     sharing = FREE_SHARING,
   } = parts;
+  const recentLog = parts.recentLog ?? new RecentLog();
+  const logger = parts.recentLog ? parts.logger : recentLog.around(parts.logger);
   const directory = new AvatarDirectory({ store, logger, now, sharing });
   const { composers, prepared, idleFrames, mouths, tracks } = openComposers({
     config,
@@ -66,6 +72,11 @@ export function createApp(parts: EdgeParts): EdgeApp {
   });
   const prewarmer = new Prewarmer({ core, composers, now });
   const live = openLive({ config, access, directory, composers, mouths, core, logger });
+  const snapshots = new Snapshots({
+    ...{ config, isOpen: access.isOpen, recentLog, sharing, now },
+    ...{ prepared, idleFrames, tracks, speaker, core, live: live.sessions },
+  });
+  const watchers = new Watchers({ take: () => snapshots.take(), clock: systemClock });
   const { limits } = config;
   const compositing: CompositingOptions = {
     access,
@@ -86,6 +97,9 @@ export function createApp(parts: EdgeParts): EdgeApp {
   app.route("/", healthRoutes({ core, store, access, logger }));
   app.use("/metrics", authoriseOperator(access));
   app.route("/", metricsRoutes({ prepared, tracks, speaker, core, live: live.sessions }));
+  // Before what lets tenants in. `/*` is the path without it, too.
+  app.use("/v1/operator/*", authoriseInsight(access));
+  app.route("/v1/operator", operatorRoutes({ snapshots, watchers }));
   app.use("/v1/*", authorise(access));
   app.route("/v1/tokens", tokenRoutes(access, directory));
   app.route("/v1/avatars", avatarRoutes({ directory, idleFrames, prewarmer, jpeg: config.jpeg }));
@@ -111,7 +125,10 @@ export function createApp(parts: EdgeParts): EdgeApp {
   return {
     fetch: (request, env, context) => app.fetch(request, env as never, context as never),
     connect: live.connect,
-    stop: () => live.sessions.endAll("going_away"),
+    stop() {
+      live.sessions.endAll("going_away");
+      watchers.stop();
+    },
     compositing,
   };
 }

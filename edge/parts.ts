@@ -5,6 +5,7 @@ import type { Access } from "./access/access.ts";
 import type { FramePreparer } from "./background/frame-preparer.ts";
 import type { EdgeConfig } from "./config.ts";
 import type { CoreFleet } from "./core/fleet/core-fleet.ts";
+import type { RecentLog } from "./operator/recent-log.ts";
 
 /** Files of the page and the SDK; null when there is none at the path. */
 export type Assets = (path: string) => Promise<Response | null>;
@@ -35,6 +36,8 @@ export interface EdgeParts {
   readonly preparer: FramePreparer;
   readonly assets: Assets | null;
   readonly logger: Logger;
+  /** Where `logger` keeps its warnings and errors. Default: those of the requests alone are kept. */
+  readonly recentLog?: RecentLog;
   /** Default: work goes on by itself. */
   readonly sharing?: Sharing;
   /** Default: nothing is traced. */

@@ -46,12 +46,13 @@ export interface JoinIdentity {
 /** Who may use the edge, and how much. */
 export class Access {
   readonly isOpen: boolean;
+  /** Whether it is open for its address alone, which nobody else reaches but through a proxy. */
+  readonly isForThisMachine: boolean;
   /** Longest life of a session token, in seconds. */
   readonly maxLifetimeS: number;
   /** With which tokens are signed and checked: the same at all edges of an audience. */
   readonly tokenKeys: readonly TokenKey[];
   readonly audience: string;
-  readonly #isForThisMachine: boolean;
   readonly #limiter: RateLimiter;
   readonly #logger: Logger;
   readonly #tokens: SessionTokens;
@@ -65,7 +66,7 @@ export class Access {
     const { settings, isOpen, tokenKeys, limiter, logger, date } = options;
     const { audience, max_lifetime_s } = settings.tokens;
     this.isOpen = isOpen;
-    this.#isForThisMachine = options.isForThisMachine;
+    this.isForThisMachine = options.isForThisMachine;
     this.maxLifetimeS = max_lifetime_s;
     this.tokenKeys = tokenKeys;
     this.audience = audience;
@@ -177,7 +178,7 @@ export class Access {
   }
 
   #admitAnyone({ isForwarded }: Credentials): Caller {
-    if (!isForwarded || !this.#isForThisMachine) return ANYONE;
+    if (!isForwarded || !this.isForThisMachine) return ANYONE;
     throw new RequestError(
       403,
       "this edge lets everybody in because only its own machine reaches it, and now a proxy asks for others: its operator has to name tenants, or set access.open: true",

@@ -7,7 +7,7 @@ import type { FrameComposer } from "../speak/frame-composer.ts";
 import { FrameLoop } from "./frame-loop.ts";
 import { LiveComposers } from "./live-composers.ts";
 import { LiveError } from "./live-error.ts";
-import type { LiveFormat, LiveViewer, ViewerControl } from "./live-media.ts";
+import type { LiveFormat, LiveViewer, ViewerControl, ViewerReport } from "./live-media.ts";
 import { blendMouth, type OwnMouth } from "./mouth-blend.ts";
 import type { SessionListener } from "./session-listener.ts";
 import { SpeechIntake } from "./speech-intake.ts";
@@ -41,6 +41,8 @@ export interface LiveSessionLimits {
 export interface LiveSessionStats {
   readonly viewers: number;
   readonly timeMs: number;
+  /** Moments that were shown. */
+  readonly shownFrames: number;
   /** Frames that came too late and were skipped. */
   readonly skippedFrames: number;
   /** Frames that could not be made. */
@@ -68,6 +70,7 @@ export class LiveSession {
   #isFresh = false;
   /** Counts times in which somebody watches. */
   #watch = 0;
+  #shownFrames = 0;
   #lostFrames = 0;
   #lostInARow = 0;
   #ended: string | null = null;
@@ -137,9 +140,15 @@ export class LiveSession {
     return {
       viewers: this.#viewers.size,
       timeMs: this.timeMs,
+      shownFrames: this.#shownFrames,
       skippedFrames: this.#loop.skipped,
       lostFrames: this.#lostFrames,
     };
+  }
+
+  /** Who watches, for operators. */
+  get viewers(): readonly { readonly format: LiveFormat; readonly report: ViewerReport | null }[] {
+    return [...this.#viewers].map(({ format, report = null }) => ({ format, report }));
   }
 
   /** @returns stops telling */
@@ -300,6 +309,7 @@ export class LiveSession {
       const { format } = viewer;
       viewer.frame({ format, parts, isKeyFrame, timestampMs, position, segment: shown });
     }
+    this.#shownFrames++;
     this.#tell((each) => each.frame?.(timestampMs));
   }
 

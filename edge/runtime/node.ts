@@ -44,7 +44,7 @@ export async function startNodeEdge(
     },
     {
       ...{ host, port, tls: null, needsCertificate: false, logger, requestTimeoutMs },
-      onUpgrade: createSocketListener(app, logger),
+      onUpgrade: createSocketListener(app, parts.logger),
     },
   );
   return {
