@@ -4,6 +4,7 @@ import { findTrack } from "../../avatar/manifest.ts";
 import type { PackReader } from "../../avatar/pack-reader.ts";
 import { decodeGroupEntry } from "../compositor/h264/group-entry.ts";
 import type { StreamFormat } from "../compositor/h264/parameter-sets.ts";
+import { PartPool } from "../compositor/h264/part-pool.ts";
 import type { SliceMode } from "../compositor/h264/slice-map.ts";
 import type { Group, Track, TrackFrame } from "../compositor/h264/track.ts";
 import { FREE_SHARING, type Sharing } from "../parts.ts";
@@ -51,6 +52,9 @@ export class VideoTracks {
       load: readGroup,
     });
   }
+
+  /** Coders of mouths, for all who speak. */
+  readonly parts = new PartPool();
 
   /** Groups in memory, and their bytes. */
   get stats(): { readonly groups: number; readonly bytes: number } {
