@@ -5,13 +5,15 @@ import { Mp4Writer } from "./mp4-writer.ts";
 import { writeFilm } from "./write-film.ts";
 
 /**
- * An MP4 that is read while it is made: fragmented (ISO/IEC 14496-12, 8.8), its
- * first pieces before and after 200 ms of film, then one each 500 ms. Nothing is made that
- * is not asked for, and no more than one fragment is held. Cancelling it ends
- * the reading of pictures and speech at once.
+ * An MP4 that is read while it is made: fragmented (ISO/IEC 14496-12, 8.8), a
+ * first piece with the header, one after 200 ms of film, then one each 500 ms.
+ * Nothing is made that is not asked for, and no more than one fragment is held.
+ * Cancelling it ends the reading of pictures and speech at once, and so does the
+ * signal: a request's own may know before the stream that its reader has left.
  *
  * Answer it as `MP4_TYPE`: what has no type may be compressed on its way, and
- * held back for it. The stream ends with an `Mp4Error`, a `CodecError` or what its input ends with.
+ * held back for it. The stream ends with an `Mp4Error`, a `CodecError`, the
+ * signal's reason or what its input ends with.
  *
  * ```ts
  * const body = createMp4Stream({ width, height, pictures, speech }, request.signal);
@@ -51,6 +53,7 @@ export function createMp4Stream(
     ended.abort(reason);
     await film.return(undefined);
   };
+  // The end is heard of by whoever reads on.
   const onAbort = () => void end(signal.reason).catch(() => {});
   if (signal.aborted) ended.abort(signal.reason);
   else signal.addEventListener("abort", onAbort, { once: true });
