@@ -74,7 +74,7 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: EdgeVa
     if (isFilm) {
       const { width, height } = avatar.summary;
       const pictures = picturesOf(taken());
-      const film = createMp4Stream({ width, height, pictures, speech });
+      const film = createMp4Stream({ width, height, pictures, speech }, c.req.raw.signal);
       return new Response(film, {
         headers: { "content-type": MP4_TYPE, "cache-control": "no-store" },
       });
