@@ -111,7 +111,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
   return {
     fetch: (request, env, context) => app.fetch(request, env as never, context as never),
     connect: live.connect,
-    stop: () => live.sessions.endAll("going_away"),
+    stop: () => live.sessions.close("going_away"),
     compositing,
   };
 }

@@ -15,6 +15,7 @@ import { SpeechTrack, type SpokenMoment } from "./speech-track.ts";
 
 /** One person watches a session as a rule; somebody may look over his shoulder. */
 export const MAX_VIEWERS = 4;
+const VIEWER_RETRY_S = 5;
 /** After so many frames in a row that could not be made, there is no avatar to be shown: 5 s. */
 const MAX_LOST_FRAMES = 125;
 
@@ -152,7 +153,7 @@ export class LiveSession {
   attach(viewer: LiveViewer): ViewerControl {
     this.#checkAlive();
     if (this.#viewers.size >= MAX_VIEWERS) {
-      throw new LiveError("too_many", `${MAX_VIEWERS} watch this session already`);
+      throw new LiveError("too_many", `${MAX_VIEWERS} watch this session already`, VIEWER_RETRY_S);
     }
     this.#viewers.add(viewer);
     this.#viewersChanged();
