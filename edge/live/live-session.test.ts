@@ -182,6 +182,26 @@ test("an interruption silences at once, and drops all that was pushed before", a
   assert.equal(named(events, "finished").length, 3);
 });
 
+test("who hears of an interruption may speak at once", async () => {
+  const { clock, session, events, watch } = openStage();
+  const { viewer } = watch();
+  session.listen({
+    interrupted: (_segment, epoch) => {
+      session.pushSpeech(loudSpeech(16_000), epoch);
+      session.endSpeech(epoch);
+    },
+  });
+  session.pushSpeech(loudSpeech(160_000));
+  await clock.advanceTo(2000);
+  session.interrupt();
+  await clock.advanceTo(6000);
+  assert.equal(viewer.heard(2).length, 16_000);
+  assert.deepEqual(
+    named(events, "finished").map((event) => event.type === "finished" && event.reason),
+    ["interrupted", "complete"],
+  );
+});
+
 test("speech that comes as it is spoken is heard whole", async () => {
   const { clock, session, events, watch } = openStage();
   const { viewer } = watch();
