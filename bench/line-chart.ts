@@ -1,8 +1,11 @@
 /** A line of a chart. */
 export interface Series {
   readonly name: string;
-  readonly points: readonly (readonly [x: number, y: number])[];
+  readonly points: readonly Point[];
 }
+
+/** Where nothing was measured there is null, and a gap. */
+export type Point = readonly [x: number, y: number | null];
 
 /** A moment that a chart points out. */
 export interface Mark {
@@ -42,7 +45,7 @@ export function lineChart(options: ChartOptions): string {
   const all = series.flatMap(({ points }) => points);
   const xs = all.map(([x]) => x);
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
-  const highest = Math.max(...all.map(([, y]) => y));
+  const highest = Math.max(...all.map(([, y]) => y ?? bottom));
   const top = yScale === "log" ? highest * 1.2 : bottom + niceCeiling(highest - bottom);
   const xShare = shareOf(left, right, xScale);
   const yShare = shareOf(bottom, top, yScale);
@@ -62,15 +65,19 @@ export function lineChart(options: ChartOptions): string {
     (x) =>
       `<text x="${number(xOf(x))}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle">${number(x)}</text>`,
   );
-  const ends = spread(series.map(({ points }) => yOf(points.at(-1)?.[1] ?? bottom)));
+  const ends = spread(
+    series.map(({ points }) => yOf(points.findLast(([, y]) => y !== null)?.[1] ?? bottom)),
+  );
   const lines = series.map(({ name, points }, n) => {
-    const places = points.map(([x, y]) => [number(xOf(x)), number(yOf(y))] as const);
-    const path = places.map(([x, y]) => `${x},${y}`).join(" ");
-    const dots = isDotted
-      ? places.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="3.5"/>`).join("")
-      : "";
     const colour = COLOURS[n % COLOURS.length];
-    return `<g fill="${colour}"><polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>${dots}<text x="${WIDTH - MARGIN.right + 10}" y="${number(ends[n]! + 4)}">${name}</text></g>`;
+    const runs = runsOf(points).map((run) => {
+      const places = run.map(([x, y]) => [number(xOf(x)), number(yOf(y))] as const);
+      const path = places.map(([x, y]) => `${x},${y}`).join(" ");
+      const dots = places.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="3.5"/>`).join("");
+      const line = `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`;
+      return isDotted ? line + dots : line;
+    });
+    return `<g fill="${colour}">${runs.join("")}<text x="${WIDTH - MARGIN.right + 10}" y="${number(ends[n]! + 4)}">${name}</text></g>`;
   });
   const moments = marks.map(({ x, label }) => {
     const at = number(xOf(x));
@@ -87,6 +94,16 @@ ${[...rows, ...ticks, ...moments].join("\n")}
 ${lines.join("\n")}
 </svg>
 `;
+}
+
+/** What lies between gaps. */
+function runsOf(points: readonly Point[]): [x: number, y: number][][] {
+  const runs: [number, number][][] = [[]];
+  for (const [x, y] of points) {
+    if (y === null) runs.push([]);
+    else runs.at(-1)!.push([x, y]);
+  }
+  return runs.filter((run) => run.length > 0);
 }
 
 /** Where a value lies between two others, from 0 to 1. */
