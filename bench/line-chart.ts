@@ -21,6 +21,8 @@ export interface ChartOptions {
   readonly series: readonly Series[];
   /** Where the vertical axis begins. Default 0; on a logarithmic one, a value that is needed. */
   readonly bottom?: number;
+  /** Where it ends. Default: a round number beyond all values. */
+  readonly top?: number;
   /** Default `linear`. */
   readonly xScale?: Scale;
   readonly yScale?: Scale;
@@ -46,16 +48,13 @@ export function lineChart(options: ChartOptions): string {
   const xs = all.map(([x]) => x);
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
   const highest = Math.max(...all.map(([, y]) => y ?? bottom));
-  const top = yScale === "log" ? highest * 1.2 : bottom + niceCeiling(highest - bottom);
+  const top = options.top ?? (yScale === "log" ? highest * 1.2 : niceCeiling(highest));
   const xShare = shareOf(left, right, xScale);
   const yShare = shareOf(bottom, top, yScale);
   const xOf = (x: number) => MARGIN.left + (WIDTH - MARGIN.left - MARGIN.right) * xShare(x);
   const yOf = (y: number) =>
     HEIGHT - MARGIN.bottom - (HEIGHT - MARGIN.top - MARGIN.bottom) * yShare(y);
-  const levels =
-    yScale === "log"
-      ? logTicks(bottom, top)
-      : [0, 0.25, 0.5, 0.75, 1].map((share) => bottom + share * (top - bottom));
+  const levels = yScale === "log" ? logTicks(bottom, top) : quarters(bottom, top);
   const rows = levels.map((value) => {
     const y = number(yOf(value));
     return `<line x1="${MARGIN.left}" y1="${y}" x2="${WIDTH - MARGIN.right}" y2="${y}" stroke="#e5e7eb"/><text x="${MARGIN.left - 8}" y="${number(yOf(value) + 4)}" text-anchor="end">${number(value)}</text>`;
@@ -110,6 +109,10 @@ function runsOf(points: readonly Point[]): [x: number, y: number][][] {
 function shareOf(from: number, to: number, scale: Scale): (value: number) => number {
   if (scale === "linear") return (value) => (value - from) / (to - from || 1);
   return (value) => Math.log(value / from) / (Math.log(to / from) || 1);
+}
+
+function quarters(from: number, to: number): number[] {
+  return [0, 0.25, 0.5, 0.75, 1].map((share) => from + share * (to - from));
 }
 
 function tickValues(left: number, right: number): number[] {

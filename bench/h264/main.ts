@@ -22,8 +22,8 @@ const RENDITIONS = [
 ] as const;
 const MIDDLE = 1;
 const CRFS = { veryfast: [19, 23, 27, 31, 35], ultrafast: [23, 27, 31, 35, 39] } as const;
-/** Where the axis of PSNR begins, in decibels. */
-const LEAST_PSNR = 35;
+/** Axes of PSNR begin and end at multiples of so many decibels. */
+const PSNR_STEP = 4;
 const KEY_SECONDS = 2;
 const MODES: readonly SliceMode[] = ["band", "box"];
 
@@ -145,14 +145,16 @@ function packRow(track: Track, clip: Clip, publishMs: number) {
   };
 }
 
-function chart(clip: Clip, curves: readonly Curve[]): string {
+function chart({ name }: Pick<Clip, "name">, curves: readonly Curve[]): string {
+  const psnrs = curves.flatMap(({ points }) => points.map(({ psnr }) => psnr));
   return lineChart({
-    title: `Quality against rate: ${clip.name}, a mouth in every frame`,
+    title: `Quality against rate: ${name}, a mouth in every frame`,
     note: `IDR every ${KEY_SECONDS} s, Constrained Baseline, x264 with zerolatency on whole frames.`,
     xLabel: "kbit/s, logarithmic",
     xScale: "log",
     yLabel: "PSNR of luma, dB",
-    bottom: LEAST_PSNR,
+    bottom: PSNR_STEP * Math.floor(Math.min(...psnrs) / PSNR_STEP),
+    top: PSNR_STEP * Math.ceil(Math.max(...psnrs) / PSNR_STEP),
     isDotted: true,
     series: curves.map(({ name, points }) => ({
       name,
