@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, before, test } from "node:test";
 import { encodeTrack } from "../../edge/compositor/h264/encode-track.ts";
 import { type Picture, pictureOf } from "../../edge/compositor/h264/picture.ts";
 import { SeededRandom } from "../fuzz/random.ts";
@@ -26,7 +26,10 @@ const SEED = Number(process.env.H264_SEED ?? 1);
 
 const folder = mkdtempSync(join(tmpdir(), "mouthpiece-h264-"));
 after(() => rmSync(folder, { recursive: true }));
-const openH264 = OpenH264.build(folder);
+let openH264: OpenH264;
+before(() => {
+  openH264 = OpenH264.build(folder);
+});
 
 function decode(units: readonly Uint8Array[]): Buffer {
   const file = join(folder, "stream.h264");
