@@ -126,7 +126,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
     fetch: (request, env, context) => app.fetch(request, env as never, context as never),
     connect: live.connect,
     stop() {
-      live.sessions.endAll("going_away");
+      live.sessions.close("going_away");
       watchers.stop();
     },
     compositing,

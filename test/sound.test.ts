@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { RUNTIMES, type Runtime } from "./support/edges.ts";
 import { type RunningModule, runModule } from "./support/in-runtimes.ts";
 import { sampleSpeech } from "./support/sample-speech.ts";
@@ -35,5 +36,18 @@ for (const runtime of Object.keys(RUNTIMES) as Runtime[]) {
         assert.deepEqual(found, await expectedOf(path, body));
       });
     }
+
+    test("a film whose viewer leaves is let go", async () => {
+      const reader = (await module.call("/endless", "")).body!.getReader();
+      for (let n = 0; n < 3; n++) assert.equal((await reader.read()).done, false);
+      const before = await (await module.call("/ended", "")).text();
+      assert.equal(before, "0");
+      await reader.cancel();
+      for (let tries = 0; tries < 200; tries++) {
+        if ((await (await module.call("/ended", "")).text()) === "1") return;
+        await setTimeout(50);
+      }
+      assert.fail("it goes on");
+    });
   });
 }

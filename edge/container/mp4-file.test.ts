@@ -43,6 +43,20 @@ test("a file with its index behind, as long as what is shown", async () => {
   assert.equal(movieSeconds(sink.bytes), 2.4);
 });
 
+test("speech that goes on behind the pictures is heard to its end", async () => {
+  const sink = new MemorySink();
+  const speech = each(pieces(new Int16Array(3 * 16_000), 5_000));
+  await writeMp4File({ ...input(), speech }, sink, AbortSignal.timeout(10_000));
+  assert.equal(movieSeconds(sink.bytes), 3);
+});
+
+test("a picture that is missing is covered by the one before", async () => {
+  const sink = new MemorySink();
+  const pictures = each(film.pictures.filter((_, n) => n < 40 || n >= 50));
+  await writeMp4File({ ...input(), pictures }, sink, AbortSignal.timeout(10_000));
+  assert.equal(movieSeconds(sink.bytes), 2.4);
+});
+
 test("it is written as it comes, not held", async () => {
   const sink = new MemorySink();
   let written = 0;

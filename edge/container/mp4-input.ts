@@ -1,4 +1,4 @@
-/** A coded picture. `CodedUnit`s of a session and `LiveFrame`s of H.264 are such. */
+/** A coded picture. The `LiveFrame`s of H.264 are such, and what `nextFrame` gives with a time. */
 export interface Mp4Picture {
   /** The NAL units of one access unit, each with its start code (ITU-T H.264, annex B). */
   readonly parts: readonly Uint8Array[];

@@ -12,6 +12,7 @@ import type { Mp4Input, Mp4Picture } from "./mp4-input.ts";
 import { createMp4Stream } from "./mp4-stream.ts";
 
 const FRAMES = 100;
+const NEVER = new AbortController().signal;
 
 let track: Track;
 let pictures: readonly Mp4Picture[];
@@ -50,7 +51,7 @@ const settle = async () => {
 };
 
 async function refuses(code: string, parts: Partial<Mp4Input>, options = {}) {
-  const stream = createMp4Stream(input(parts), options);
+  const stream = createMp4Stream(input(parts), NEVER, options);
   await assert.rejects(
     new Response(stream).bytes(),
     (error) => error instanceof Mp4Error && error.code === code,
@@ -59,7 +60,7 @@ async function refuses(code: string, parts: Partial<Mp4Input>, options = {}) {
 
 test("header, then fragments; each piece ends with a fragment", async () => {
   const types: string[][] = [];
-  for await (const piece of createMp4Stream(input())) {
+  for await (const piece of createMp4Stream(input(), NEVER)) {
     types.push(boxesOf(piece).map(({ type }) => type));
   }
   // Pre-roll and priming, 0.2 s, and the rest of 4 s in halves of a second.
@@ -69,7 +70,7 @@ test("header, then fragments; each piece ends with a fragment", async () => {
 });
 
 test("nothing is in the fragments but the pictures' slices and the sound", async () => {
-  const bytes = await new Response(createMp4Stream(input({ speech: null }))).bytes();
+  const bytes = await new Response(createMp4Stream(input({ speech: null }), NEVER)).bytes();
   const content = boxesOf(bytes).filter(({ type }) => type === "mdat");
   const total = content.reduce((sum, { content }) => sum + content.length, 0);
   const isSlice = (part: Uint8Array) => [1, 5].includes(part[4]! & 31);
@@ -82,7 +83,7 @@ test("nothing is in the fragments but the pictures' slices and the sound", async
 });
 
 test("the pre-roll and the priming are cut away by edit lists", async () => {
-  const bytes = await new Response(createMp4Stream(input())).bytes();
+  const bytes = await new Response(createMp4Stream(input(), NEVER)).bytes();
   const traks = boxesOf(boxAt(bytes, "moov")!).filter(({ type }) => type === "trak");
   const starts = traks.map(({ content }) => {
     const list = boxAt(content, "edts/elst")!;
@@ -96,7 +97,7 @@ test("the pre-roll and the priming are cut away by edit lists", async () => {
 
 test("it does not depend on how the speech is cut, nor on when things come", async (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
-  const expected = await new Response(createMp4Stream(input())).bytes();
+  const expected = await new Response(createMp4Stream(input(), NEVER)).bytes();
   async function* slowly<T>(items: Iterable<T>): AsyncGenerator<T> {
     for (const item of items) {
       await setImmediate();
@@ -105,19 +106,19 @@ test("it does not depend on how the speech is cut, nor on when things come", asy
   }
   for (const length of [100, 5_000]) {
     const cut = input({ pictures: slowly(pictures), speech: slowly(pieces(speech, length)) });
-    assert.deepEqual(await new Response(createMp4Stream(cut)).bytes(), expected);
+    assert.deepEqual(await new Response(createMp4Stream(cut, NEVER)).bytes(), expected);
   }
 });
 
 test("speech of nobody is a film without sound", async () => {
-  const bytes = await new Response(createMp4Stream(input({ speech: each([]) }))).bytes();
+  const bytes = await new Response(createMp4Stream(input({ speech: each([]) }), NEVER)).bytes();
   assert.equal(boxesOf(boxAt(bytes, "moov")!).filter(({ type }) => type === "trak").length, 1);
 });
 
 describe("what is asked for is made, and no more", () => {
   test("nothing before the first read, then half a second at a time", async () => {
     const { state, pictures: source } = watched(pictures);
-    const reader = createMp4Stream(input({ pictures: source })).getReader();
+    const reader = createMp4Stream(input({ pictures: source }), NEVER).getReader();
     await settle();
     assert.equal(state.read, 0);
     // The pre-roll, the pictures of the fragment, and the one that ends it.
@@ -133,7 +134,7 @@ describe("what is asked for is made, and no more", () => {
   test("fragments come while later pictures are not there yet", async () => {
     const pause = Promise.withResolvers<void>();
     const { state, pictures: source } = watched(pictures, pause.promise);
-    const reader = createMp4Stream(input({ pictures: source })).getReader();
+    const reader = createMp4Stream(input({ pictures: source }), NEVER).getReader();
     for (let n = 0; n < 5; n++) assert.equal((await reader.read()).done, false);
     const next = reader.read();
     await settle();
@@ -165,13 +166,50 @@ describe("what is asked for is made, and no more", () => {
         isSpeechClosed = true;
       }
     }
-    const reader = createMp4Stream(input({ pictures: never, speech: speaking() })).getReader();
+    const reader = createMp4Stream(
+      input({ pictures: never, speech: speaking() }),
+      NEVER,
+    ).getReader();
     const waiting = reader.read();
     await settle();
     await reader.cancel("enough");
     assert.equal((await waiting).done, true);
     await settle();
     assert.ok(isClosed && isSpeechClosed);
+  });
+});
+
+describe("a signal ends it, as workerd does when a reader has left", () => {
+  const isEnough = (error: unknown) => error instanceof Error && error.message === "enough";
+
+  test("while nobody reads", async () => {
+    const { state, pictures: source } = watched(pictures);
+    const ended = new AbortController();
+    const stream = createMp4Stream(input({ pictures: source }), ended.signal);
+    const reader = stream.getReader();
+    await reader.read();
+    ended.abort(new Error("enough"));
+    await settle();
+    assert.ok(state.isClosed);
+    await assert.rejects(reader.read(), isEnough);
+  });
+
+  test("while it waits", async () => {
+    const pause = Promise.withResolvers<void>();
+    const ended = new AbortController();
+    const { pictures: source } = watched(pictures, pause.promise);
+    const reader = createMp4Stream(input({ pictures: source }), ended.signal).getReader();
+    for (let n = 0; n < 5; n++) await reader.read();
+    const waiting = reader.read();
+    await settle();
+    ended.abort(new Error("enough"));
+    await assert.rejects(waiting, isEnough);
+    pause.resolve();
+  });
+
+  test("before it began", async () => {
+    const signal = AbortSignal.abort(new Error("enough"));
+    await assert.rejects(new Response(createMp4Stream(input(), signal)).bytes(), isEnough);
   });
 });
 
@@ -192,8 +230,8 @@ describe("what cannot be written is refused", () => {
     const never = new ReadableStream<Mp4Picture>();
     await refuses("stalled", { pictures: never }, { stallMs: 20 });
     await refuses("stalled", { speech: new ReadableStream<Int16Array>() }, { stallMs: 20 });
-    assert.throws(() => createMp4Stream(input(), { stallMs: 0 }), RangeError);
-    assert.throws(() => createMp4Stream(input(), { frameMs: Number.NaN }), RangeError);
+    assert.throws(() => createMp4Stream(input(), NEVER, { stallMs: 0 }), RangeError);
+    assert.throws(() => createMp4Stream(input(), NEVER, { frameMs: Number.NaN }), RangeError);
   });
 
   test("and a source that breaks breaks the stream, behind what was whole", async () => {
@@ -201,7 +239,7 @@ describe("what cannot be written is refused", () => {
       yield* pictures.slice(0, 40);
       throw new Error("no core answers");
     }
-    const reader = createMp4Stream(input({ pictures: broken() })).getReader();
+    const reader = createMp4Stream(input({ pictures: broken() }), NEVER).getReader();
     for (let n = 0; n < 4; n++) assert.equal((await reader.read()).done, false);
     await assert.rejects(reader.read(), /no core answers/);
   });

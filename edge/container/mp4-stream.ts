@@ -5,21 +5,25 @@ import { Mp4Writer } from "./mp4-writer.ts";
 import { writeFilm } from "./write-film.ts";
 
 /**
- * An MP4 that is read while it is made: fragmented (ISO/IEC 14496-12, 8.8), its
- * first pieces before and after 200 ms of film, then one each 500 ms. Nothing is made that
- * is not asked for, and no more than one fragment is held. Cancelling it ends
- * the reading of pictures and speech at once.
+ * An MP4 that is read while it is made: fragmented (ISO/IEC 14496-12, 8.8), a
+ * first piece with the header, one after 200 ms of film, then one each 500 ms.
+ * Nothing is made that is not asked for, and no more than one fragment is held.
+ * Cancelling it ends the reading of pictures and speech at once, and so does the
+ * signal: a request's own may know before the stream that its reader has left.
  *
- * The stream ends with an `Mp4Error`, a `CodecError` or what its input ends with.
+ * Answer it as `MP4_TYPE`: what has no type may be compressed on its way, and
+ * held back for it. The stream ends with an `Mp4Error`, a `CodecError`, the
+ * signal's reason or what its input ends with.
  *
  * ```ts
- * const body = createMp4Stream({ width, height, pictures, speech });
+ * const body = createMp4Stream({ width, height, pictures, speech }, request.signal);
  * return new Response(body, { headers: { "content-type": MP4_TYPE } });
  * ```
  * @throws RangeError for options that cannot be
  */
 export function createMp4Stream(
   input: Mp4Input,
+  signal: AbortSignal,
   options: Mp4Options = {},
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   checkOptions(options);
@@ -44,21 +48,33 @@ export function createMp4Stream(
     (tracks) => Mp4Writer.open(new NullTarget(), format, tracks),
     ended.signal,
   );
+  const end = async (reason: unknown) => {
+    signal.removeEventListener("abort", onAbort);
+    ended.abort(reason);
+    await film.return(undefined);
+  };
+  // The end is heard of by whoever reads on.
+  const onAbort = () => void end(signal.reason).catch(() => {});
+  if (signal.aborted) ended.abort(signal.reason);
+  else signal.addEventListener("abort", onAbort, { once: true });
   return new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
         // Times at which there is neither picture nor sound make no fragment.
         while (ready.length === 0) {
+          ended.signal.throwIfAborted();
           const { done, value: writer } = await film.next();
-          if (done) return controller.close();
+          if (done) {
+            // What was ended early is not whole.
+            ended.signal.throwIfAborted();
+            signal.removeEventListener("abort", onAbort);
+            return controller.close();
+          }
           await writer.endFragment();
         }
         controller.enqueue(joinBytes(ready.splice(0)));
       },
-      async cancel(reason) {
-        ended.abort(reason);
-        await film.return(undefined);
-      },
+      cancel: end,
     },
     { highWaterMark: 0 },
   );

@@ -172,7 +172,7 @@ test("a stream: it plays before its end exists, and shows nothing of the pre-rol
     isFirst = false;
     const input = { width, height, pictures: source, speech: each(pieces(speech, 1_600)) };
     response.setHeader("content-type", "video/mp4");
-    Readable.fromWeb(createMp4Stream(input) as never).pipe(response);
+    Readable.fromWeb(createMp4Stream(input, AbortSignal.timeout(60_000)) as never).pipe(response);
   });
   await tab.exposeFunction("sawSomething", () => seen.resolve());
   await tab.evaluate(() => {

@@ -22,7 +22,8 @@ const folder = mkdtempSync(join(tmpdir(), "mouthpiece-mp4-"));
 after(() => rmSync(folder, { recursive: true }));
 
 const WRITERS = {
-  stream: async (input: Mp4Input) => new Response(createMp4Stream(input)).bytes(),
+  stream: async (input: Mp4Input) =>
+    new Response(createMp4Stream(input, AbortSignal.timeout(20_000))).bytes(),
   file: async (input: Mp4Input) => {
     const sink = new MemorySink();
     await writeMp4File(input, sink, AbortSignal.timeout(20_000));

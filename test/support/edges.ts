@@ -36,7 +36,7 @@ export type Runtime = keyof typeof RUNTIMES;
 const HOME = fileURLToPath(new URL("../..", import.meta.url));
 const START_LIMIT_MS = 60_000;
 /** Newest date that the bundled workerd knows, and the flags, as `wrangler.toml` has them. */
-const COMPATIBILITY = {
+export const COMPATIBILITY = {
   compatibility_date: "2026-01-01",
   compatibility_flags: ["enable_request_signal"],
 };

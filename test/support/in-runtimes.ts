@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { createTestHarness } from "wrangler";
-import { denoPath, type Runtime } from "./edges.ts";
+import { COMPATIBILITY, denoPath, type Runtime } from "./edges.ts";
 
 /** What a module exports by default, for all of the runtimes. */
 export interface FetchModule {
@@ -77,7 +77,7 @@ async function runInWorkerd(main: string): Promise<RunningModule> {
   const root = await mkdtemp(join(tmpdir(), "mouthpiece-workerd-"));
   const harness = createTestHarness({
     root,
-    workers: [{ config: { name: "module", main, compatibility_date: "2026-01-01" } }],
+    workers: [{ config: { name: "module", main, ...COMPATIBILITY } }],
   });
   const stop = async () => {
     await harness.close();

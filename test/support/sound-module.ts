@@ -1,7 +1,11 @@
 import { createOpusEncoder, OPUS_FRAME_SAMPLES } from "../../edge/audio/opus-encoder.ts";
-import { createMp4Stream } from "../../edge/container/mp4-stream.ts";
+import type { Mp4Picture } from "../../edge/container/mp4-input.ts";
+import { createMp4Stream, MP4_TYPE } from "../../edge/container/mp4-stream.ts";
 import { SeededRandom } from "../fuzz/random.ts";
 import { each, flashFilm, pieces } from "./films.ts";
+
+/** Films without an end that were let go. */
+let ended = 0;
 
 /** For `runModule`. */
 export default {
@@ -11,7 +15,13 @@ export default {
       case "/opus":
         return new Response(encodeOpus(samples));
       case "/mp4":
-        return new Response(await makeFilm(samples));
+        return new Response(await makeFilm(samples, request.signal));
+      case "/endless":
+        return new Response(await makeEndlessFilm(request.signal), {
+          headers: { "content-type": MP4_TYPE },
+        });
+      case "/ended":
+        return new Response(String(ended));
       default:
         return new Response(null, { status: 404 });
     }
@@ -31,7 +41,10 @@ function encodeOpus(samples: Int16Array): Uint8Array<ArrayBuffer> {
 }
 
 /** A film that says it was made when the clocks began, so that two can be compared. */
-async function makeFilm(speech: Int16Array): Promise<ReadableStream<Uint8Array>> {
+async function makeFilm(
+  speech: Int16Array,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
   const film = await flashFilm({
     frames: 60,
     preRoll: 6,
@@ -40,8 +53,27 @@ async function makeFilm(speech: Int16Array): Promise<ReadableStream<Uint8Array>>
   });
   const { width, height, pictures } = film;
   Date.now = () => 0;
-  return createMp4Stream({
-    ...{ width, height, pictures: each(pictures) },
-    speech: each(pieces(speech, 1_600)),
-  });
+  const input = { width, height, pictures: each(pictures), speech: each(pieces(speech, 1_600)) };
+  return createMp4Stream(input, signal);
+}
+
+async function makeEndlessFilm(signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  const { width, height, pictures } = await flashFilm({ frames: 50, preRoll: 0, flashes: [] });
+  let n = 0;
+  // No generator: in workerd nothing that waits goes on when a viewer has left.
+  const endless: AsyncIterator<Mp4Picture> = {
+    next: async () => {
+      if (n % 25 === 24) await new Promise((resolve) => setTimeout(resolve, 20));
+      const picture = pictures[n % pictures.length]!;
+      return { done: false, value: { ...picture, timestampMs: 40 * n++ } };
+    },
+    return: async () => {
+      ended++;
+      return { done: true, value: undefined };
+    },
+  };
+  return createMp4Stream(
+    { width, height, pictures: { [Symbol.asyncIterator]: () => endless }, speech: null },
+    signal,
+  );
 }

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { library } from "../gen/opus.js";
 import { CodecError } from "./codec-error.ts";
 import { CodecInstance } from "./codec-instance.ts";
@@ -47,4 +50,34 @@ test("no library takes more memory than it may", () => {
   fails("library_failed", () => {
     for (let n = 0; n < 65; n++) codec.allocate(1024 * 1024);
   });
+});
+
+test("a full library is replaced, once", () => {
+  const shared = new SharedLibrary(library);
+  const before = shared.get();
+  const all: CodecInstance[] = [];
+  while (shared.get() === before) {
+    try {
+      all.push(openEncoder(shared).codec);
+    } catch (error) {
+      assert.ok(error instanceof CodecError);
+    }
+    assert.ok(all.length < 5_000);
+  }
+  openEncoder(shared).codec.free();
+  for (const codec of all) codec.free();
+});
+
+test("codecs that nobody freed are freed when they are collected", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const shared = new SharedLibrary(library);
+  const before = shared.get();
+  // Twice what the library has memory for.
+  for (let n = 0; n < 40; n++) {
+    for (let each = 0; each < 100; each++) openEncoder(shared);
+    collect();
+    await setImmediate();
+  }
+  assert.equal(shared.get(), before);
 });

@@ -88,6 +88,15 @@ test("speech that follows the join at once is not lost", async () => {
   assert.deepEqual(types, ["joined", "segment_opened", "playback_started", "playback_finished"]);
 });
 
+test("who sends too much before he has joined is refused", async () => {
+  const { clock, connect } = openConnections(() => new Promise(() => {}));
+  const viewer = connect("a");
+  viewer.connection.message(JOIN);
+  for (let n = 0; n < 9; n++) viewer.connection.message(new ArrayBuffer(128 * 1024));
+  await clock.advanceTo(100);
+  assert.equal(viewer.closed[0]?.[0], 4413);
+});
+
 test("who leaves before the join is through does not stay", async () => {
   const { clock, connect, session } = openConnections();
   const viewer = connect("a");

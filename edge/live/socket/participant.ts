@@ -104,7 +104,10 @@ export class Participant {
     this.#stopListening();
     this.#control?.leave();
     this.#coder?.free();
-    const { known, tokenId } = this.#options.joined;
+    const { logger, joined } = this.#options;
+    const { known, tokenId, role } = joined;
+    const droppedFrames = this.#viewer?.dropped ?? 0;
+    logger.info("live session left", { session: this.#session.id, role, droppedFrames });
     if (known.participants.get(tokenId) === this) known.participants.delete(tokenId);
   }
 
