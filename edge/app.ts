@@ -11,6 +11,7 @@ import { stampAnswers } from "./http/stamp-answers.ts";
 import { traceRequests } from "./http/trace-requests.ts";
 import type { EdgeVariables } from "./http/variables.ts";
 import { openLive } from "./live/open-live.ts";
+import type { LiveServiceOptions } from "./live/rpc/live-service.ts";
 import type { UpgradeSocket } from "./live/socket/live-socket.ts";
 import { RecentLog } from "./operator/recent-log.ts";
 import { Snapshots } from "./operator/snapshot.ts";
@@ -39,6 +40,7 @@ export interface EdgeApp {
   stop(): void;
   /** For a runtime that can carry gRPC. */
   readonly compositing: CompositingOptions;
+  readonly liveService: LiveServiceOptions;
 }
 
 /** The edge, put together from what the runtime gives it. */
@@ -130,5 +132,6 @@ export function createApp(parts: EdgeParts): EdgeApp {
       watchers.stop();
     },
     compositing,
+    liveService: live.service,
   };
 }

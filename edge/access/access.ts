@@ -2,13 +2,11 @@ import type { Logger } from "../../avatar/logger.ts";
 import { RequestError } from "../http/request-error.ts";
 import type { AccessSettings, TenantSettings } from "./access-settings.ts";
 import { fingerprintOf, hashOfKey, isApiKey } from "./api-key.ts";
+import { bearerOf } from "./bearer.ts";
 import { ANYONE, type Caller, type Tenant } from "./caller.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import { type IssuedToken, SessionTokens } from "./session-tokens.ts";
 import type { TokenKey } from "./token-keys.ts";
-
-/** RFC 6750, 2.1; the scheme is case-insensitive (RFC 9110, 11.1). */
-const BEARER = /^Bearer +(\S{1,4096}) *$/i;
 
 export interface AccessOptions {
   readonly settings: AccessSettings;
@@ -192,7 +190,7 @@ export class Access {
         "this edge asks for an API key or a session token: send Authorization: Bearer ...",
       );
     }
-    const given = BEARER.exec(authorization)?.[1];
+    const given = bearerOf(authorization);
     if (given === undefined) {
       throw new RequestError(401, "Authorization has to be one Bearer and one key or token");
     }

@@ -30,7 +30,7 @@ export async function startNodeEdge(
   const parts = await createServerParts(config, openCore, assetsRoot, logger);
   const app = createApp(parts);
   const web = getRequestListener((request) => app.fetch(request)) as RequestListener;
-  const listener = createGrpcListener(app.compositing, web, parts.tracing);
+  const listener = createGrpcListener(app, web, parts.tracing);
   let underWay = 0;
   const { host, port } = config.server;
   // Who is slower is told so; this cuts off whom nobody listens to any more.
