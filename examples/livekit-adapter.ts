@@ -10,7 +10,7 @@ import { LiveSpeaker, type SessionMessage } from "./live-agent/live-speaker.ts";
  *     await avatar.close();
  *
  * The package is not needed for it: shapes and names are those of `AudioOutput`
- * and `AudioFrame` in `@livekit/agents` 1.x. People see the avatar where the
+ * and `AudioFrame` in `@livekit/agents` 1.9. People see the avatar where the
  * session's viewer token is used, and hear it there, too.
  */
 
@@ -160,6 +160,16 @@ export class AvatarAudioOutput extends EventEmitter {
   /** Segments that are captured and not finished. */
   get pendingPlayoutSegments(): number {
     return this.#captured - this.#finished;
+  }
+
+  /** Segments that were ever captured: agents see by it whether a frame of theirs was taken. */
+  get capturedPlayoutSegments(): number {
+    return this.#captured;
+  }
+
+  /** What is being captured will have no end of its own: it is complete as it is. */
+  abandonOpenSegment(): void {
+    this.flush();
   }
 
   pause(): void {}

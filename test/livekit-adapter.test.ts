@@ -24,7 +24,10 @@ interface AgentAudioOutput {
   captureFrame(frame: AudioFrame): Promise<void>;
   flush(): void;
   clearBuffer(): void;
+  abandonOpenSegment(): void;
   waitForPlayout(): Promise<PlaybackFinishedEvent>;
+  readonly pendingPlayoutSegments: number;
+  readonly capturedPlayoutSegments: number;
   onAttached(): void;
   onDetached(): void;
   pause(): void;
@@ -121,6 +124,7 @@ describe("an avatar as an agent's audio output", { timeout: 120_000 }, () => {
       ],
     );
     assert.equal(started(), 3);
+    assert.deepEqual([output.capturedPlayoutSegments, output.pendingPlayoutSegments], [3, 0]);
   });
 
   test("speech that pauses in the middle is one segment all the same", async (t) => {
