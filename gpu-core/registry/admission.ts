@@ -73,8 +73,11 @@ export class Admission {
     );
     if (up.length === 0) throw new CoreError("unavailable", "no device is up: try again shortly");
     this.#checkPossible(up, expected);
+    // Nobody leaves for a load that there would still be no room for.
+    const able = up.filter((scheduler) => this.#couldFitDevice(scheduler, expected));
+    if (able.length === 0 || !this.#couldFitHost(expected)) throw this.#allInUse();
     this.#makeGeneralRoom(request.newModels, expected);
-    const scheduler = this.#choose(up, expected, request.preferredGpu);
+    const scheduler = this.#choose(able, expected, request.preferredGpu);
     this.#makeRoomOn(scheduler, expected);
     const { index } = scheduler.worker.device;
     return { scheduler, memory: this.ledger.reserve(index, request.kind, expected) };
@@ -111,8 +114,9 @@ export class Admission {
     while (!this.#fitsHost(expected)) if (!this.#evictFrom(null)) throw this.#allInUse();
   }
 
+  /** @param able workers whose device has room or can make it */
   #choose(
-    up: readonly WorkerScheduler[],
+    able: readonly WorkerScheduler[],
     expected: ModelMemory,
     preferredGpu: number | undefined,
   ): WorkerScheduler {
@@ -121,20 +125,17 @@ export class Admission {
       scheduler,
       models: replicas.filter((replica) => replica.scheduler === scheduler).length,
     });
-    const preferred = up.filter(({ worker }) => worker.device.index === preferredGpu);
-    const candidates = preferred.length > 0 ? preferred : up;
-    const roomy = candidates.filter((scheduler) => this.#fitsDevice(scheduler, expected));
-    const chosen = this.#placer.choose(
-      (roomy.length > 0 ? roomy : candidates).map(asLoad),
-      undefined,
-    );
+    const roomy = able.filter((scheduler) => this.#fitsDevice(scheduler, expected));
+    // Preferred is a device while it has room.
+    const chosen = this.#placer.choose(roomy.map(asLoad), preferredGpu);
+    if (chosen) return chosen;
     // Without room anywhere, the device of the model that is missed least makes it.
-    if (roomy.length > 0 || !chosen || preferred.length > 0) return chosen ?? candidates[0]!;
-    const victim = this.#pickVictim((replica) => candidates.includes(replica.scheduler));
-    if (!victim) throw this.#allInUse();
-    const { device } = victim.scheduler.worker;
-    const there = candidates.filter(({ worker }) => worker.device === device);
-    return this.#placer.choose(there.map(asLoad), undefined) ?? chosen;
+    const devices = new Set(able.map(({ worker }) => worker.device));
+    const victim = this.#pickVictim(({ scheduler }) => devices.has(scheduler.worker.device));
+    const there = able.filter(({ worker }) => worker.device === victim?.scheduler.worker.device);
+    const maker = this.#placer.choose(there.map(asLoad), undefined);
+    if (!maker) throw this.#allInUse();
+    return maker;
   }
 
   #makeRoomOn(scheduler: WorkerScheduler, expected: ModelMemory): void {
@@ -156,6 +157,28 @@ export class Admission {
     return this.ledger.deviceBytes(index) + deviceBytes <= memoryBudgetBytes;
   }
 
+  #couldFitHost({ hostBytes }: ModelMemory): boolean {
+    const evictable = this.#evictable(() => true);
+    const givableBytes = evictable.reduce((sum, { memory }) => sum + memory.memory.hostBytes, 0);
+    return this.#fitsHost({ hostBytes: hostBytes - givableBytes, deviceBytes: 0 });
+  }
+
+  #couldFitDevice(scheduler: WorkerScheduler, { deviceBytes }: ModelMemory): boolean {
+    const { device } = scheduler.worker;
+    const evictable = this.#evictable((replica) => replica.scheduler.worker.device === device);
+    const givableBytes = evictable.reduce((sum, { memory }) => sum + memory.memory.deviceBytes, 0);
+    return this.#fitsDevice(scheduler, { hostBytes: 0, deviceBytes: deviceBytes - givableBytes });
+  }
+
+  /** Replicas that may leave now. */
+  #evictable(accepts: (replica: Replica) => boolean): Replica[] {
+    const now = this.#now();
+    return this.#residents.replicas().filter((replica) => {
+      if (replica.leases > 0 || !accepts(replica)) return false;
+      return !replica.isUnused || now - replica.createdMs >= UNUSED_GRACE_MS;
+    });
+  }
+
   /** @param from whose device has to give; null for any. @returns false when all are in use */
   #evictFrom(from: WorkerScheduler | null, reason: EvictionReason = "memory"): boolean {
     const victim = this.#pickVictim(
@@ -166,15 +189,12 @@ export class Admission {
   }
 
   #pickVictim(accepts: (replica: Replica) => boolean): Replica | null {
-    const now = this.#now();
     const replicas = this.#residents.replicas();
     const copies = new Map<string, number>();
     for (const { model } of replicas) copies.set(model.id, (copies.get(model.id) ?? 0) + 1);
     let victim: Replica | null = null;
     let isVictimSpare = false;
-    for (const replica of replicas) {
-      if (replica.leases > 0 || !accepts(replica)) continue;
-      if (replica.isUnused && now - replica.createdMs < UNUSED_GRACE_MS) continue;
+    for (const replica of this.#evictable(accepts)) {
       // A second copy goes before anybody's only one.
       const isSpare = copies.get(replica.model.id)! > 1;
       const isLower =
