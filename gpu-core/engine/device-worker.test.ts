@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { silentLogger } from "../../avatar/logger.ts";
-import { temporaryFolder, writeTinyAvatar } from "../../test/support/tiny-avatar.ts";
+import { temporaryFolder, tone, writeTinyAvatar } from "../../test/support/tiny-avatar.ts";
 import { AUDIO_TENSOR_SIZE } from "../audio/feature-extractor.ts";
 import { parseCoreConfig } from "../config.ts";
 import { VISUAL_TENSOR_SIZE } from "../model/float-unet.ts";
@@ -41,4 +41,23 @@ test("what waits behind a long load is not taken for hung", async (t) => {
   assert.equal(loaded.status, "fulfilled");
   assert.equal(ran.status, "fulfilled");
   assert.equal(device.restarts, 0);
+});
+
+test("a speech that is closed before its turn to be opened is not opened", async (t) => {
+  const { worker, loadSlowly } = await startWorker(t, 500);
+  const window = { samples: tone(16_000), start: 0, utteranceSamples: 16_000 };
+  const order = { frame: 0, backgroundIndex: 0, region: { x: 20, y: 20, width: 40, height: 40 } };
+  const regions: number[] = [];
+  const run = (speech: number) =>
+    worker.runFrames("tiny#1", [{ speech, order }], () => regions.push(speech));
+  const loading = loadSlowly();
+  await sleep(100);
+  // Their turn comes when the load has ended.
+  const closed = worker.openSpeech("tiny#1", window);
+  const kept = worker.openSpeech("tiny#1", window);
+  worker.closeSpeech(closed.speech);
+  await Promise.all([loading, closed.opened, kept.opened]);
+  await run(closed.speech);
+  await run(kept.speech);
+  assert.deepEqual(regions, [kept.speech]);
 });
