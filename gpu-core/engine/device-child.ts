@@ -110,14 +110,18 @@ export class DeviceChild {
       env: { ...ALLOCATOR, ...NO_REPORTS, ...process.env },
     });
     this.#child = child;
+    // Of a process that could not be made, for want of a file descriptor, Node
+    // leaves out what its types promise; that it has failed is told afterwards.
+    const stdio: readonly unknown[] | undefined = child.stdio;
     // stdio says that the fourth is a pipe, which is a duplex socket.
-    const pipe = child.stdio[3] as Duplex;
-    pipe.on("error", () => {});
-    this.#send = openMessageChannel<FromDevice, ToDevice>(pipe, (message, payload) => {
+    const pipe = stdio?.[3] as Duplex | undefined;
+    pipe?.on("error", () => {});
+    const onMessage = (message: FromDevice, payload: Uint8Array<ArrayBuffer>) => {
       if ("pong" in message) this.#onPong(message);
       else if (message.event.type === "started") this.#onStarted();
       else this.#settle(message, payload);
-    });
+    };
+    this.#send = pipe ? openMessageChannel(pipe, onMessage) : () => {};
     this.#cancelStart = clock.after(1000 * supervision.start_timeout_s, () =>
       this.kill(`it did not start within ${supervision.start_timeout_s} s`),
     );
