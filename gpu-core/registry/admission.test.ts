@@ -62,3 +62,29 @@ test("nobody leaves for a model that there would still be no room for", async ()
   await clock.advanceBy(500);
   assert.ok(served.isDone, "when c is idle all three may leave");
 });
+
+test("models are made fewer by the one that is missed least, not by the copies of the others", async () => {
+  const { clock, speak, inMemory, events } = await startSimulatedCore({
+    config: { server: { worker_count_per_gpu: 2 }, capacity: { max_models: 2 } },
+    engine: { workers: 2 },
+  });
+  speak("b", 1);
+  await clock.advanceBy(500);
+  for (let i = 0; i < 60 && inMemory().flat().length < 3; i++) {
+    for (let n = 0; n < 6; n++) speak("a", 20);
+    await clock.advanceBy(1000);
+  }
+  await clock.advanceBy(10_000);
+  assert.deepEqual(inMemory().flat().sort(), ["a", "a", "b"]);
+  const before = events.evictions.capacity ?? 0;
+  speak("c", 1);
+  await clock.advanceBy(500);
+  assert.deepEqual(inMemory().flat().sort(), ["a", "a", "c"]);
+  assert.equal(events.evictions.capacity, before + 1);
+  // With all of its copies, if it is the one.
+  speak("c", 1);
+  await clock.advanceBy(500);
+  speak("d", 1);
+  await clock.advanceBy(500);
+  assert.deepEqual(inMemory().flat().sort(), ["c", "d"]);
+});

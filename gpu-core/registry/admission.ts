@@ -108,8 +108,7 @@ export class Admission {
   #makeGeneralRoom(newModels: number, expected: ModelMemory): void {
     const limit = this.#config.capacity.max_models;
     while (this.#residents.modelCount() + newModels > limit) {
-      // Spare copies may go first without making the models fewer.
-      if (!this.#evictFrom(null, "capacity")) throw this.#allInUse();
+      if (!this.#evictModel()) throw this.#allInUse();
     }
     while (!this.#fitsHost(expected)) if (!this.#evictFrom(null)) throw this.#allInUse();
   }
@@ -179,24 +178,38 @@ export class Admission {
     });
   }
 
+  /** Ends the one model that is missed least, with all of its copies. @returns false when all are in use */
+  #evictModel(): boolean {
+    const evictable = new Set(this.#evictable(() => true));
+    const replicas = this.#residents.replicas();
+    const inUse = replicas.filter((replica) => !evictable.has(replica));
+    const kept = new Set(inUse.map(({ model }) => model.id));
+    const victim = this.#pickVictim(({ model }) => !kept.has(model.id), false);
+    if (!victim) return false;
+    for (const replica of replicas) {
+      if (replica.model.id === victim.model.id) this.#residents.evict(replica, "capacity");
+    }
+    return true;
+  }
+
   /** @param from whose device has to give; null for any. @returns false when all are in use */
-  #evictFrom(from: WorkerScheduler | null, reason: EvictionReason = "memory"): boolean {
+  #evictFrom(from: WorkerScheduler | null): boolean {
     const victim = this.#pickVictim(
       (replica) => from === null || replica.scheduler.worker.device === from.worker.device,
     );
-    if (victim) this.#residents.evict(victim, reason);
+    if (victim) this.#residents.evict(victim, "memory");
     return victim !== null;
   }
 
-  #pickVictim(accepts: (replica: Replica) => boolean): Replica | null {
+  /** @param spareFirst whether a second copy goes before anybody's only one */
+  #pickVictim(accepts: (replica: Replica) => boolean, spareFirst = true): Replica | null {
     const replicas = this.#residents.replicas();
     const copies = new Map<string, number>();
     for (const { model } of replicas) copies.set(model.id, (copies.get(model.id) ?? 0) + 1);
     let victim: Replica | null = null;
     let isVictimSpare = false;
     for (const replica of this.#evictable(accepts)) {
-      // A second copy goes before anybody's only one.
-      const isSpare = copies.get(replica.model.id)! > 1;
+      const isSpare = spareFirst && copies.get(replica.model.id)! > 1;
       const isLower =
         victim === null ||
         (isSpare === isVictimSpare
