@@ -9,6 +9,7 @@ import { benchTenants } from "./core/tenants.ts";
 import { benchZipf } from "./core/zipf.ts";
 import { benchFirstFrame } from "./edge/first-frame.ts";
 import { benchIdle } from "./edge/idle.ts";
+import { benchLive } from "./edge/live.ts";
 import { benchLostCore } from "./edge/lost-core.ts";
 import { benchWorkerMemory } from "./edge/worker-memory.ts";
 import { benchWorkerd } from "./edge/workerd.ts";
@@ -40,6 +41,7 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   "worker-memory": benchWorkerMemory,
   "first-frame": benchFirstFrame,
   "lost-core": benchLostCore,
+  live: benchLive,
 };
 
 const { values, positionals } = parseArgs({

@@ -18,6 +18,11 @@ export class Composers {
     this.#parts = parts;
   }
 
+  /** Whether the avatar can be had in a format. @throws AvatarError */
+  async has(avatar: PublishedAvatar, format: FrameFormat): Promise<boolean> {
+    return format !== "h264" || (await this.#parts.tracks.open(avatar)).length > 0;
+  }
+
   /**
    * For one stream.
    * @throws RequestError 400 when the avatar cannot be had in that format; AvatarError
