@@ -1,0 +1,95 @@
+import type { Clock } from "../../../avatar/clock.ts";
+import type { PacedSource } from "./pacer.ts";
+
+export interface VideoQueueOptions {
+  readonly clock: Clock;
+  /** Sends a payload. @returns bytes it took */
+  readonly send: (payload: Uint8Array, timestampMs: number, isLast: boolean) => number;
+  /** Pictures were dropped: only a key frame helps now. May be called for each picture until it comes. */
+  readonly onNeedsKeyFrame: () => void;
+}
+
+/** A picture that has waited longer is not worth sending: those behind it would be as late. */
+const MAX_WAIT_MS = 400;
+/** Of payloads. Beyond it the picture is dropped that would come last. */
+const MAX_BYTES = 2_000_000;
+
+interface Picture {
+  readonly payloads: readonly Uint8Array[];
+  readonly timestampMs: number;
+  readonly queuedAtMs: number;
+  next: number;
+}
+
+/**
+ * Pictures on their way to the pacer. One that was begun is finished; the
+ * others are dropped up to the next key frame when they have waited too long,
+ * so what is sent can always be decoded and never falls behind.
+ */
+export class VideoQueue implements PacedSource {
+  readonly #options: VideoQueueOptions;
+  #pictures: Picture[] = [];
+  #bytes = 0;
+  #needsKeyFrame = true;
+  #dropped = 0;
+
+  constructor(options: VideoQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Pictures that were not sent. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(payloads: readonly Uint8Array[], timestampMs: number, isKeyFrame: boolean): void {
+    const queuedAtMs = this.#options.clock.now();
+    if (isKeyFrame) {
+      // Whoever gets this needs nothing from before it.
+      this.#dropWaiting();
+      this.#needsKeyFrame = false;
+    } else if (!this.#needsKeyFrame && this.#isLate(queuedAtMs)) {
+      this.#dropWaiting();
+      this.#needsKeyFrame = true;
+    }
+    if (this.#needsKeyFrame) {
+      this.#dropped++;
+      this.#options.onNeedsKeyFrame();
+      return;
+    }
+    this.#pictures.push({ payloads, timestampMs, queuedAtMs, next: 0 });
+    this.#bytes += bytesOf(payloads);
+  }
+
+  sendNext(): number {
+    const picture = this.#pictures[0];
+    if (!picture) return 0;
+    const payload = picture.payloads[picture.next++]!;
+    const isLast = picture.next === picture.payloads.length;
+    if (isLast) this.#pictures.shift();
+    this.#bytes -= payload.length;
+    return this.#options.send(payload, picture.timestampMs, isLast);
+  }
+
+  #isLate(nowMs: number): boolean {
+    const waiting = this.#pictures.find(({ next }) => next === 0);
+    if (!waiting) return false;
+    return nowMs - waiting.queuedAtMs > MAX_WAIT_MS || this.#bytes > MAX_BYTES;
+  }
+
+  /** Everything but what was begun. */
+  #dropWaiting(): void {
+    const begun = this.#pictures.filter(({ next }) => next > 0);
+    this.#dropped += this.#pictures.length - begun.length;
+    this.#pictures = begun;
+    this.#bytes = begun.reduce((sum, { payloads, next }) => sum + bytesOf(payloads.slice(next)), 0);
+  }
+}
+
+function bytesOf(payloads: readonly Uint8Array[]): number {
+  return payloads.reduce((sum, { length }) => sum + length, 0);
+}
