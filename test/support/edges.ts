@@ -93,7 +93,7 @@ async function startDeno({ root, config, environment = {} }: EdgeSettings): Prom
 }
 
 /** The executable itself: the command of the package is a parent that passes no signals on. */
-function denoPath(): string {
+export function denoPath(): string {
   const load = createRequire(import.meta.url);
   return (load("deno/install_api.cjs") as { runInstall(): string }).runInstall();
 }
