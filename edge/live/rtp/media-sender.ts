@@ -37,6 +37,8 @@ export interface RtpLink {
 /** Codes 20 ms of sound, 320 samples of 16 kHz, as one Opus packet. */
 export interface SpeechCoder {
   encode(samples: Int16Array): Uint8Array;
+  /** It is not used any more. May be called again. */
+  free(): void;
 }
 
 /** What was agreed upon for one direction of a medium. */
@@ -167,6 +169,7 @@ export class MediaSender implements LiveViewer {
     this.#control = null;
     this.#pacer.stop();
     this.#speech?.stop();
+    this.#options.audio?.coder.free();
     this.#keyFrames.stop();
     this.#cancelReport?.();
   }
@@ -178,7 +181,7 @@ export class MediaSender implements LiveViewer {
     // Receivers cannot put sound and picture together before they have one.
     if (isFirst) this.#report();
     if (isKeyFrame) this.#keyFrames.answered();
-    this.#queue.push(packetiseAccessUnit(parts), timestampMs, isKeyFrame);
+    this.#orEnd(() => this.#queue.push(packetiseAccessUnit(parts), timestampMs, isKeyFrame));
     this.#pacer.wake();
   }
 
@@ -234,11 +237,22 @@ export class MediaSender implements LiveViewer {
     const { clock } = this.#options;
     const send = (samples: Int16Array, timestampMs: number, isFirst: boolean) => {
       const timestamp = rtpTimestamp(timestampMs, AUDIO_HZ, this.#audioOffset);
-      // The marker begins a talkspurt (RFC 3551, 4.1).
-      const { payload } = this.#audio!.send(coder.encode(samples), timestamp, isFirst);
-      this.#pacer.debit(payload.length);
+      this.#orEnd(() => {
+        // The marker begins a talkspurt (RFC 3551, 4.1).
+        const { payload } = this.#audio!.send(coder.encode(samples), timestamp, isFirst);
+        this.#pacer.debit(payload.length);
+      });
     };
     return new SpeechQueue({ clock, mediaClock: this.#mediaClock, send });
+  }
+
+  /** What cannot be packed or coded ends this viewer, and nobody else. */
+  #orEnd(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      if (!this.#isStopped) this.ended(error instanceof Error ? error.message : String(error));
+    }
   }
 
   #sendVideo(payload: Uint8Array, timestampMs: number, isLast: boolean): number {

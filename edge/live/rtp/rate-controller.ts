@@ -41,21 +41,24 @@ const INCREASE_PER_S = 60;
 const DECREASE = 0.85;
 /** Who sends less than so much of what he may has not tried whether more would pass. */
 const USED_SHARE = 0.5;
-/** A receiver that has said nothing for so long has given up its bound. */
-const ESTIMATE_HOLDS_MS = 10_000;
+/** A receiver's estimate that falls by so much has met a queue. */
+const FALLEN = 0.95;
 
 /**
  * How much may be sent: additive increase, multiplicative decrease. It falls
- * with loss above 10 % and with round trips that grow, stays with less, and
- * grows while hardly anything is lost and what it allows is used. A receiver's
- * own estimate (REMB), which sees delays in one direction, is an upper bound.
+ * with loss above 10 %, with round trips that grow and when the receiver's own
+ * estimate (REMB) falls, stays with less, and grows while hardly anything is
+ * lost and what it allows is used.
+ *
+ * An estimate that does not fall is no bound: receivers begin it with what
+ * came in, and a face that was silent until now has sent little.
  */
 export class RateController {
   readonly #clock: Clock;
   readonly #min: number;
   readonly #max: number;
   #rate: number;
-  #receiver: { readonly kilobits: number; readonly atMs: number } | null = null;
+  #estimate = 0;
   #base: { readonly highest: number; readonly lost: number } | null = null;
   #windowAtMs: number;
   #windowBytes = 0;
@@ -67,16 +70,14 @@ export class RateController {
     this.#clock = clock;
     this.#min = options.min ?? DEFAULT_MIN;
     this.#max = options.max ?? DEFAULT_MAX;
-    this.#rate = options.start ?? DEFAULT_START;
+    this.#rate = 0;
+    this.#set(options.start ?? DEFAULT_START);
     this.#windowAtMs = clock.now();
   }
 
   /** What may be sent, in kilobits per second. */
   get kilobits(): number {
-    const own = Math.min(this.#max, Math.max(this.#min, this.#rate));
-    const receiver = this.#receiver;
-    if (!receiver || this.#clock.now() - receiver.atMs > ESTIMATE_HOLDS_MS) return own;
-    return Math.max(this.#min, Math.min(own, receiver.kilobits));
+    return this.#rate;
   }
 
   /** Share of packets lost, 0 to 1, in what was reported last. */
@@ -88,9 +89,11 @@ export class RateController {
     this.#windowBytes += bytes;
   }
 
-  /** REMB (draft-alvestrand-rmcat-remb-03). */
+  /** REMB (draft-alvestrand-rmcat-remb-03), in kilobits per second. */
   receiverEstimate(kilobits: number): void {
-    this.#receiver = { kilobits, atMs: this.#clock.now() };
+    const hasFallen = kilobits < FALLEN * this.#estimate;
+    this.#estimate = kilobits;
+    if (hasFallen) this.#set(Math.min(this.#rate, kilobits));
   }
 
   report({ highestSequence, lost, roundTripMs }: ReceiverReport): void {
@@ -124,11 +127,14 @@ export class RateController {
     if (loss > MUCH_LOSS || isFilling) {
       const factor = Math.min(loss > MUCH_LOSS ? 1 - loss / 2 : 1, isFilling ? DECREASE : 1);
       // What is too much is what was sent, not what might have been.
-      this.#rate = Math.min(this.#rate, sentRate) * factor;
-    } else if (loss < LITTLE_LOSS && sentRate > USED_SHARE * this.kilobits) {
-      this.#rate += (INCREASE_PER_S * Math.min(elapsedMs, MAX_WINDOW_MS)) / 1000;
+      this.#set(Math.min(this.#rate, sentRate) * factor);
+    } else if (loss < LITTLE_LOSS && sentRate > USED_SHARE * this.#rate) {
+      this.#set(this.#rate + (INCREASE_PER_S * Math.min(elapsedMs, MAX_WINDOW_MS)) / 1000);
     }
-    this.#rate = Math.min(this.#max, Math.max(this.#min, this.#rate));
+  }
+
+  #set(rate: number): void {
+    this.#rate = Math.min(this.#max, Math.max(this.#min, rate));
   }
 
   #queueOf(roundTripMs: number, nowMs: number): number {

@@ -7,8 +7,8 @@ export const SPEECH_FRAME_MS = 20;
 const SAMPLES_PER_MS = 16;
 const FRAME_SAMPLES = SPEECH_FRAME_MS * SAMPLES_PER_MS;
 
-/** Sound goes out so much before its picture: it has the longer way to the ear. */
-const LEAD_MS = 20;
+/** Timers come a little late, and are not waited for when so little is missing. */
+const EARLY_MS = 2;
 /** What follows sound is taken for its continuation so long. */
 const PATIENCE_MS = 20;
 /** Silence behind the last word: what a receiver makes up when packets end is then silence, not the word's end again. */
@@ -125,7 +125,7 @@ export class SpeechQueue {
     this.#sendDue(mediaClock.now());
     const next = this.#frames[0];
     if (!next && !this.#open && !this.#isSpeaking) return;
-    const dueMs = next ? next.timestampMs - LEAD_MS : this.#endMs + PATIENCE_MS;
+    const dueMs = next ? next.timestampMs - EARLY_MS : this.#endMs + PATIENCE_MS;
     this.#cancel = clock.after(dueMs - mediaClock.now(), () => {
       if (this.#frames.length === 0) this.#end();
       this.#schedule();
@@ -134,7 +134,7 @@ export class SpeechQueue {
 
   #sendDue(now: number): void {
     let first = this.#frames[0];
-    while (first && first.timestampMs - LEAD_MS <= now) {
+    while (first && first.timestampMs - EARLY_MS <= now) {
       this.#frames.shift();
       this.#options.send(first.samples, first.timestampMs, !this.#isSpeaking);
       this.#isSpeaking = true;
