@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { STAMP_BITS, STAMP_SIZE, STAMP_SQUARE } from "../support/synthetic-session.ts";
+import { STAMP_BITS, STAMP_SQUARE } from "../support/synthetic-session.ts";
 
 /** A frame that the page has shown. */
 export interface ShownFrame {
@@ -31,50 +31,56 @@ interface Watching {
   readonly shown: ShownFrame[];
 }
 
+/** Of Chromium's mediacapture-transform. */
+declare class MediaStreamTrackProcessor {
+  readonly readable: ReadableStream<VideoFrame>;
+  constructor(init: { readonly track: MediaStreamTrack });
+}
+
 declare global {
+  interface VideoFrame {
+    metadata(): object;
+  }
   var watching: Watching;
 }
 
 /** Watches by WHEP, as a page does. @returns milliseconds to the first frame */
 export function watch(page: Page): Promise<number> {
-  const layout = { bits: STAMP_BITS, square: STAMP_SQUARE, ...STAMP_SIZE };
-  return page.evaluate(async ({ bits, square, width, height }) => {
+  const layout = { bits: STAMP_BITS, square: STAMP_SQUARE };
+  return page.evaluate(async ({ bits, square }) => {
     const startedAt = performance.now();
     const peer = new RTCPeerConnection();
     peer.addTransceiver("video", { direction: "recvonly" });
     peer.addTransceiver("audio", { direction: "recvonly" });
-    const stream = new MediaStream();
-    peer.ontrack = ({ track }) => stream.addTrack(track);
+    const shown: { stamp: number | null; rtpTimestamp: number }[] = [];
+    const first = Promise.withResolvers<number>();
+    const take = async (track: MediaStreamTrack) => {
+      for await (const frame of new MediaStreamTrackProcessor({ track }).readable) {
+        first.resolve(performance.now() - startedAt);
+        const luma = new Uint8Array(frame.allocationSize());
+        const [{ stride }] = (await frame.copyTo(luma)) as [PlaneLayout];
+        let stamp = 0;
+        let check = 0;
+        for (let n = 0; n < 2 * bits; n++) {
+          const bit = luma[(square / 2) * stride + n * square + square / 2]! > 128 ? 1 : 0;
+          if (n < bits) stamp |= bit << n;
+          else check |= (1 - bit) << (n - bits);
+        }
+        const { rtpTimestamp } = frame.metadata() as { rtpTimestamp: number };
+        shown.push({ stamp: stamp === check ? stamp : null, rtpTimestamp });
+        frame.close();
+      }
+    };
+    // The element plays sound and picture together; the frames are read beside it.
     const video = document.createElement("video");
+    const stream = new MediaStream();
     video.srcObject = stream;
     video.autoplay = true;
     document.body.append(video);
-    const shown: { stamp: number | null; rtpTimestamp: number }[] = [];
-    let firstMs: number | null = null;
-    const canvas = new OffscreenCanvas(width, square);
-    const context = canvas.getContext("2d", { willReadFrequently: true })!;
-    const first = Promise.withResolvers<void>();
-    const take = (_: number, { rtpTimestamp }: VideoFrameCallbackMetadata) => {
-      video.requestVideoFrameCallback(take);
-      if (firstMs === null) {
-        // There is nothing to draw yet.
-        firstMs = performance.now() - startedAt;
-        first.resolve();
-        return;
-      }
-      context.drawImage(video, 0, 0, width, height);
-      const { data } = context.getImageData(0, 0, width, square);
-      let stamp = 0;
-      let check = 0;
-      for (let n = 0; n < 2 * bits; n++) {
-        const at = 4 * ((square / 2) * width + n * square + square / 2);
-        const bit = data[at]! > 128 ? 1 : 0;
-        if (n < bits) stamp |= bit << n;
-        else check |= (1 - bit) << (n - bits);
-      }
-      shown.push({ stamp: stamp === check ? stamp : null, rtpTimestamp: rtpTimestamp ?? -1 });
+    peer.ontrack = ({ track }) => {
+      stream.addTrack(track);
+      if (track.kind === "video") take(track).catch(first.reject);
     };
-    video.requestVideoFrameCallback(take);
     await peer.setLocalDescription();
     const answer = await fetch("/whep", {
       method: "POST",
@@ -90,9 +96,9 @@ export function watch(page: Page): Promise<number> {
       () => first.reject(new Error(`no frame; the connection is ${peer.connectionState}`)),
       20_000,
     );
-    await first.promise;
+    const firstMs = await first.promise;
     clearTimeout(timeout);
-    return firstMs!;
+    return firstMs;
   }, layout);
 }
 

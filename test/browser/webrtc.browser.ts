@@ -59,26 +59,14 @@ async function start(t: TestContext, isLossy = false) {
   return { peers, session, page, relay: () => relay! };
 }
 
-/**
- * Each frame is the one that its time stamp says. A page may draw the next one
- * already when it is told of a frame; that happens rarely.
- */
+/** Each frame is the one that its time stamp says. */
 function assertRight(shown: readonly ShownFrame[]): void {
   const first = shown[0]!;
-  let ahead = 0;
-  const damaged = shown.flatMap(({ stamp }, n) => (stamp === null ? [n] : []));
-  assert.deepEqual(damaged, [], `of ${shown.length} pictures these are damaged`);
-  for (const { stamp, rtpTimestamp } of shown) {
+  const wrong = shown.filter(({ stamp, rtpTimestamp }) => {
     const frames = ((rtpTimestamp - first.rtpTimestamp) >>> 0) / FRAME_TICKS;
-    const off = (stamp! - first.stamp! - frames) % POSITIONS;
-    const distance = (off + POSITIONS + 1) % POSITIONS;
-    assert.ok(
-      distance <= 2,
-      `picture ${stamp} was shown as ${(first.stamp! + frames) % POSITIONS}`,
-    );
-    if (distance !== 1) ahead++;
-  }
-  assert.ok(ahead < 0.3 * shown.length, `${ahead} of ${shown.length} pictures are others`);
+    return stamp !== (first.stamp! + frames) % POSITIONS;
+  });
+  assert.deepEqual(wrong, [], `of ${shown.length} pictures after ${first.stamp} some are others`);
 }
 
 test("a page watches by WHEP", async (t) => {
@@ -136,17 +124,17 @@ test("with a tenth of the packets lost the picture goes on", async (t) => {
   assertRight(shown);
 
   // Longer than what retransmissions can mend.
+  const asked = session.keyRequests;
   relay().loss = 1;
   await page.waitForTimeout(1500);
   relay().loss = 0;
-  const asked = session.keyRequests;
   await takeShown(page);
   await page.waitForTimeout(3000);
   const mended = await takeShown(page);
   const after = await inboundStats(page, "video");
   t.diagnostic(`${mended.length} frames shown after a cut, ${after.pliCount} PLI`);
-  assert.ok(after.pliCount > 0 && session.keyRequests > 0, `${asked} key frames asked for`);
+  assert.ok(session.keyRequests > asked, "no key frame was asked for");
   assert.ok(after.keyFramesDecoded > lossy.keyFramesDecoded);
-  assert.ok(mended.length > 40, `${mended.length} frames were shown`);
+  assert.ok(mended.length > 20, `${mended.length} frames were shown`);
   assertRight(mended.slice(-20));
 });

@@ -9,7 +9,7 @@ import { Retransmissions } from "./retransmissions.ts";
 import { type Random32, type RtpPacket, RtpStream, type RtpStreamCounts } from "./rtp-packet.ts";
 import { SentPackets } from "./sent-packets.ts";
 import { SpeechQueue } from "./speech-queue.ts";
-import { VideoQueue } from "./video-queue.ts";
+import { type PayloadPlace, VideoQueue } from "./video-queue.ts";
 
 /** A sender report (RFC 3550, 6.4.1) but for its header. */
 export interface SenderReport extends RtpStreamCounts {
@@ -128,7 +128,7 @@ export class MediaSender implements LiveViewer {
     this.#audioOffset = random32();
     this.#queue = new VideoQueue({
       clock,
-      send: (payload, timestampMs, isLast) => this.#sendVideo(payload, timestampMs, isLast),
+      send: (payload, place) => this.#sendVideo(payload, place),
       onNeedsKeyFrame: () => this.#keyFrames.request(),
     });
     const sources: (Retransmissions | VideoQueue)[] = [this.#queue];
@@ -180,7 +180,10 @@ export class MediaSender implements LiveViewer {
     this.#mediaClock.observe(timestampMs);
     // Receivers cannot put sound and picture together before they have one.
     if (isFirst) this.#report();
-    if (isKeyFrame) this.#keyFrames.answered();
+    if (isKeyFrame) {
+      this.#keyFrames.answered();
+      this.#retransmissions?.clear();
+    }
     this.#orEnd(() => this.#queue.push(packetiseAccessUnit(parts), timestampMs, isKeyFrame));
     this.#pacer.wake();
   }
@@ -205,7 +208,8 @@ export class MediaSender implements LiveViewer {
     if (ssrc !== this.#video.ssrc || !this.#retransmissions || this.#isStopped) return;
     for (const number of sequenceNumbers) {
       const packet = this.#sentPackets.take(number, this.#roundTripMs);
-      if (packet) this.#retransmissions.push(packet);
+      if (packet === "gone") this.#keyFrames.request();
+      else if (packet) this.#retransmissions.push(packet);
     }
     this.#pacer.wake();
   }
@@ -255,10 +259,10 @@ export class MediaSender implements LiveViewer {
     }
   }
 
-  #sendVideo(payload: Uint8Array, timestampMs: number, isLast: boolean): number {
+  #sendVideo(payload: Uint8Array, { timestampMs, isKeyStart, isLast }: PayloadPlace): number {
     const timestamp = rtpTimestamp(timestampMs, VIDEO_HZ, this.#videoOffset);
     const packet = this.#video.send(payload, timestamp, isLast);
-    if (this.#retransmissions) this.#sentPackets.add(packet);
+    if (this.#retransmissions) this.#sentPackets.add(packet, isKeyStart);
     this.#rate.sent(payload.length);
     if (isLast) this.#framesSent++;
     return payload.length;

@@ -25,6 +25,11 @@ export class Retransmissions implements PacedSource {
     if (this.#waiting.length > MAX_WAITING) this.#waiting.shift();
   }
 
+  /** A key frame comes: what was missed before it is not missed any more. */
+  clear(): void {
+    this.#waiting = [];
+  }
+
   sendNext(): number {
     const packet = this.#waiting.shift();
     if (!packet) return 0;

@@ -4,9 +4,18 @@ import type { PacedSource } from "./pacer.ts";
 export interface VideoQueueOptions {
   readonly clock: Clock;
   /** Sends a payload. @returns bytes it took */
-  readonly send: (payload: Uint8Array, timestampMs: number, isLast: boolean) => number;
+  readonly send: (payload: Uint8Array, place: PayloadPlace) => number;
   /** Pictures were dropped: only a key frame helps now. May be called for each picture until it comes. */
   readonly onNeedsKeyFrame: () => void;
+}
+
+/** Where in the stream a payload belongs. */
+export interface PayloadPlace {
+  readonly timestampMs: number;
+  /** Whether a key frame begins with it. */
+  readonly isKeyStart: boolean;
+  /** Whether it ends its picture. */
+  readonly isLast: boolean;
 }
 
 /** A picture that has waited longer is not worth sending: those behind it would be as late. */
@@ -17,6 +26,7 @@ const MAX_BYTES = 2_000_000;
 interface Picture {
   readonly payloads: readonly Uint8Array[];
   readonly timestampMs: number;
+  readonly isKeyFrame: boolean;
   readonly queuedAtMs: number;
   next: number;
 }
@@ -61,18 +71,19 @@ export class VideoQueue implements PacedSource {
       this.#options.onNeedsKeyFrame();
       return;
     }
-    this.#pictures.push({ payloads, timestampMs, queuedAtMs, next: 0 });
+    this.#pictures.push({ payloads, timestampMs, isKeyFrame, queuedAtMs, next: 0 });
     this.#bytes += bytesOf(payloads);
   }
 
   sendNext(): number {
     const picture = this.#pictures[0];
     if (!picture) return 0;
+    const isKeyStart = picture.isKeyFrame && picture.next === 0;
     const payload = picture.payloads[picture.next++]!;
     const isLast = picture.next === picture.payloads.length;
     if (isLast) this.#pictures.shift();
     this.#bytes -= payload.length;
-    return this.#options.send(payload, picture.timestampMs, isLast);
+    return this.#options.send(payload, { timestampMs: picture.timestampMs, isKeyStart, isLast });
   }
 
   #isLate(nowMs: number): boolean {
