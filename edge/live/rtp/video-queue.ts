@@ -5,7 +5,10 @@ export interface VideoQueueOptions {
   readonly clock: Clock;
   /** Sends a payload. @returns bytes it took */
   readonly send: (payload: Uint8Array, place: PayloadPlace) => number;
-  /** Pictures were dropped: only a key frame helps now. May be called for each picture until it comes. */
+  /**
+   * Only a key frame helps now, and there is room for it. May be called for each
+   * picture until it comes.
+   */
   readonly onNeedsKeyFrame: () => void;
 }
 
@@ -20,6 +23,8 @@ export interface PayloadPlace {
 
 /** A picture that has waited longer is not worth sending: those behind it would be as late. */
 const MAX_WAIT_MS = 400;
+/** Behind a key frame pictures wait as long as that takes, and are made up for then. Up to so long. */
+const MAX_KEY_FRAME_MS = 3000;
 /** Of payloads. Beyond it the picture is dropped that would come last. */
 const MAX_BYTES = 2_000_000;
 
@@ -41,6 +46,8 @@ export class VideoQueue implements PacedSource {
   #pictures: Picture[] = [];
   #bytes = 0;
   #needsKeyFrame = true;
+  /** What may be waited now: more while what piled up behind a key frame goes out. */
+  #allowedMs = MAX_WAIT_MS;
   #dropped = 0;
 
   constructor(options: VideoQueueOptions) {
@@ -68,7 +75,8 @@ export class VideoQueue implements PacedSource {
     }
     if (this.#needsKeyFrame) {
       this.#dropped++;
-      this.#options.onNeedsKeyFrame();
+      // Behind a picture that takes its time a key frame would only wait, and be as late.
+      if (this.#pictures.length === 0) this.#options.onNeedsKeyFrame();
       return;
     }
     this.#pictures.push({ payloads, timestampMs, isKeyFrame, queuedAtMs, next: 0 });
@@ -81,15 +89,24 @@ export class VideoQueue implements PacedSource {
     const isKeyStart = picture.isKeyFrame && picture.next === 0;
     const payload = picture.payloads[picture.next++]!;
     const isLast = picture.next === picture.payloads.length;
-    if (isLast) this.#pictures.shift();
+    if (isLast) this.#finish(picture);
     this.#bytes -= payload.length;
     return this.#options.send(payload, { timestampMs: picture.timestampMs, isKeyStart, isLast });
   }
 
+  #finish({ isKeyFrame, queuedAtMs }: Picture): void {
+    this.#pictures.shift();
+    const tookMs = this.#options.clock.now() - queuedAtMs;
+    if (isKeyFrame) this.#allowedMs = MAX_WAIT_MS + Math.min(tookMs, MAX_KEY_FRAME_MS);
+    if (this.#pictures.length === 0) this.#allowedMs = MAX_WAIT_MS;
+  }
+
   #isLate(nowMs: number): boolean {
+    const [first] = this.#pictures;
     const waiting = this.#pictures.find(({ next }) => next === 0);
-    if (!waiting) return false;
-    return nowMs - waiting.queuedAtMs > MAX_WAIT_MS || this.#bytes > MAX_BYTES;
+    if (!first || !waiting) return false;
+    const allowedMs = first.isKeyFrame ? MAX_KEY_FRAME_MS : this.#allowedMs;
+    return nowMs - waiting.queuedAtMs > allowedMs || this.#bytes > MAX_BYTES;
   }
 
   /** Everything but what was begun. */
