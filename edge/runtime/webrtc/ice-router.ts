@@ -47,7 +47,7 @@ export class IceRouter {
     const forgotten = agent.check(data, mine);
     if (forgotten === false) return false;
     if (forgotten !== null) this.#forget(forgotten, agent);
-    if (mine !== known?.path) this.#byPath.set(path.key, { agent, path: mine });
+    if (known?.agent !== agent) this.#byPath.set(path.key, { agent, path: mine });
     return true;
   }
 
