@@ -21,8 +21,8 @@ const FRAME_TICKS = 3600;
 const track = stampedTrack(POSITIONS);
 
 /** An edge that serves one synthetic session, and a browser. */
-async function start(t: TestContext, isLossy = false) {
-  const settings = webrtcSchema.parse({ addresses: ["127.0.0.1"] });
+async function start(t: TestContext, way: "udp" | "lossy udp" | "tcp") {
+  const settings = webrtcSchema.parse({ addresses: ["127.0.0.1"], ice_tcp: way === "tcp" });
   const peers = await createWebRtcPeers({ settings }, silentLogger);
   t.after(() => peers.stop());
   const session = new SyntheticSession(await track);
@@ -41,8 +41,9 @@ async function start(t: TestContext, isLossy = false) {
     const answer = await answerOffer(options, request, session.attach, (id) => `/whep/${id}`);
     const sdp = await answer.text();
     const port = Number(/ 127\.0\.0\.1 (\d+) typ host/.exec(sdp)?.[1]);
-    if (isLossy) relay ??= await startLossyUdp(port, new SeededRandom(7));
-    const body = relay ? sdp.replace(` ${port} typ`, ` ${relay.port} typ`) : sdp;
+    if (way === "lossy udp") relay ??= await startLossyUdp(port, new SeededRandom(7));
+    let body = relay ? sdp.replace(` ${port} typ`, ` ${relay.port} typ`) : sdp;
+    if (way === "tcp") body = sdp.replace(/a=candidate:\d+ 1 udp .*\r\n/, "");
     return new Response(body, { status: answer.status, headers: answer.headers });
   };
   const server = createServer(
@@ -70,7 +71,7 @@ function assertRight(shown: readonly ShownFrame[]): void {
 }
 
 test("a page watches by WHEP", async (t) => {
-  const { peers, session, page } = await start(t);
+  const { peers, session, page } = await start(t, "udp");
   const firstMs = await watch(page);
   assert.equal(session.viewers, 1);
   await page.waitForTimeout(5000);
@@ -111,7 +112,7 @@ test("a page watches by WHEP", async (t) => {
 });
 
 test("with a tenth of the packets lost the picture goes on", async (t) => {
-  const { peers, session, page, relay } = await start(t, true);
+  const { peers, session, page, relay } = await start(t, "lossy udp");
   await watch(page);
   relay().loss = 0.1;
   await page.waitForTimeout(6000);
@@ -137,4 +138,14 @@ test("with a tenth of the packets lost the picture goes on", async (t) => {
   assert.ok(after.keyFramesDecoded > lossy.keyFramesDecoded);
   assert.ok(mended.length > 20, `${mended.length} frames were shown`);
   assertRight(mended.slice(-20));
+});
+
+test("where UDP is not let through a page watches over TCP", async (t) => {
+  const { page } = await start(t, "tcp");
+  const firstMs = await watch(page);
+  await page.waitForTimeout(3000);
+  const shown = await takeShown(page);
+  t.diagnostic(`first frame after ${Math.round(firstMs)} ms, ${shown.length} frames shown`);
+  assert.ok(shown.length > 25, `${shown.length} frames were shown`);
+  assertRight(shown);
 });

@@ -9,6 +9,7 @@ import type { Attach, WhepPeers } from "../../live/whep/whep.ts";
 import { openCertificate } from "./dtls-link.ts";
 import { hostAddresses } from "./host-addresses.ts";
 import { IceRouter } from "./ice-router.ts";
+import { listenOnTcp, type TcpListener } from "./tcp-listener.ts";
 import { listenOnUdp, type UdpListener } from "./udp-listener.ts";
 import { WebRtcPeer, type WebRtcPeerState } from "./webrtc-peer.ts";
 
@@ -31,6 +32,8 @@ export interface WebRtcPeerStats extends MediaSenderStats {
 
 /** A browser tries again by itself no sooner than its page does. */
 const RETRY_AFTER_S = 5;
+/** A browser tries over TCP from each of its networks. */
+const CONNECTIONS_PER_PEER = 4;
 
 /** Everybody who watches this edge by WebRTC. */
 export interface WebRtcPeers extends WhepPeers {
@@ -49,23 +52,30 @@ export async function createWebRtcPeers(
   options: WebRtcPeersOptions,
   logger: Logger,
 ): Promise<WebRtcPeers> {
-  const { udp_ports, addresses = hostAddresses(), max_peers, kilobits } = options.settings;
+  const { udp_ports, addresses = hostAddresses(), ice_tcp, max_peers, kilobits } = options.settings;
   if (addresses.length === 0) {
     throw new SettingsError("webrtc.addresses: this machine has none of its own: name one");
   }
   const router = new IceRouter();
   const fingerprint = await openCertificate();
-  const listeners: UdpListener[] = [];
+  const listeners: (UdpListener | TcpListener)[] = [];
   const closeListeners = () => Promise.all(listeners.map((listener) => listener.close()));
   try {
     for (const address of addresses) {
-      listeners.push(await listenOnUdp({ address, ports: udp_ports ?? null, router, logger }));
+      const udp = await listenOnUdp({ address, ports: udp_ports ?? null, router, logger });
+      listeners.push(udp);
+      if (!ice_tcp) continue;
+      const { port } = udp.candidate;
+      const maxConnections = CONNECTIONS_PER_PEER * max_peers;
+      listeners.push(await listenOnTcp({ address, port, router, logger, maxConnections }));
     }
   } catch (error) {
     await closeListeners();
     throw error;
   }
-  const candidates = listeners.map(({ candidate }) => candidate);
+  const candidates = listeners
+    .map(({ candidate }) => candidate)
+    .sort((a, b) => Number(a.protocol === "tcp") - Number(b.protocol === "tcp"));
   logger.info("WebRTC is ready", { candidates });
   const peers = new Map<string, WebRtcPeer>();
   let isStopped = false;
