@@ -17,6 +17,8 @@ import { inboundStats, type ShownFrame, takeShown, watch } from "./webrtc-page.t
 
 const POSITIONS = 100;
 const FRAME_TICKS = 3600;
+/** Share of packets, from the first check on. */
+const LOSS = 0.1;
 
 const track = stampedTrack(POSITIONS);
 
@@ -41,7 +43,10 @@ async function start(t: TestContext, way: "udp" | "lossy udp" | "tcp") {
     const answer = await answerOffer(options, request, session.attach, (id) => `/whep/${id}`);
     const sdp = await answer.text();
     const port = Number(/ 127\.0\.0\.1 (\d+) typ host/.exec(sdp)?.[1]);
-    if (way === "lossy udp") relay ??= await startLossyUdp(port, new SeededRandom(7));
+    if (way === "lossy udp" && !relay) {
+      relay = await startLossyUdp(port, new SeededRandom(7));
+      relay.loss = LOSS;
+    }
     let body = relay ? sdp.replace(` ${port} typ`, ` ${relay.port} typ`) : sdp;
     if (way === "tcp") body = sdp.replace(/a=candidate:\d+ 1 udp .*\r\n/, "");
     return new Response(body, { status: answer.status, headers: answer.headers });
@@ -114,7 +119,6 @@ test("a page watches by WHEP", async (t) => {
 test("with a tenth of the packets lost the picture goes on", async (t) => {
   const { peers, session, page, relay } = await start(t, "lossy udp");
   await watch(page);
-  relay().loss = 0.1;
   await page.waitForTimeout(6000);
   const lossy = await inboundStats(page, "video");
   const shown = await takeShown(page);

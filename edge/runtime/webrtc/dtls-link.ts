@@ -1,5 +1,7 @@
 import {
+  DtlsClient,
   type DtlsSocket,
+  Event,
   ProtectionProfileAeadAes128Gcm,
   ProtectionProfileAes128CmHmacSha1_80,
   RTCDtlsFingerprint,
@@ -14,8 +16,10 @@ import {
   SourceDescriptionChunk,
   SourceDescriptionItem,
 } from "werift";
+import type { Clock } from "../../../avatar/clock.ts";
 import type { RtpLink, SenderReport } from "../../live/rtp/media-sender.ts";
 import type { RtpPacket } from "../../live/rtp/rtp-packet.ts";
+import { closeNotify, repeatedFinished } from "./dtls-records.ts";
 import type { IceLiteAgent } from "./ice-lite-agent.ts";
 import { ServerKey } from "./server-key.ts";
 
@@ -27,6 +31,7 @@ export interface ExtensionIds {
 }
 
 export interface DtlsLinkOptions {
+  readonly clock: Clock;
   readonly agent: IceLiteAgent;
   /** SHA-256 of the peer's certificate, `AB:CD:...`. */
   readonly fingerprint: string;
@@ -38,17 +43,26 @@ export interface DtlsLinkOptions {
   readonly onClosed: (reason: string) => void;
 }
 
+/**
+ * All that a peer may say in DTLS: a handshake has 3 KB, some of it twice or
+ * three times. What werift puts together from fragments knows no bound.
+ */
+const MAX_DTLS_BYTES = 64 * 1024;
+/** Beyond the last flight of a handshake (RFC 6347, 4.2.4). */
+const NO_MORE_FLIGHTS = 100;
 /** SDES item CNAME (RFC 3550, 6.5.1). */
 const CNAME = 1;
-/** Alert records and close_notify (RFC 5246, 7.2). */
-const ALERT = 21;
-const CLOSE_NOTIFY = Buffer.from([1, 0]);
+/** How often our end of a handshake is said again. */
+const REPEAT_MS = 400;
 
 /** DTLS and SRTP of one peer: werift's transport on our own ICE. */
 export class DtlsLink implements RtpLink {
   readonly #options: DtlsLinkOptions;
   readonly #transport: RTCDtlsTransport;
+  readonly #incoming = new Event<[Buffer]>();
   #isOpen = false;
+  #dtlsBytes = 0;
+  #cancelRepeat = () => {};
 
   /** Our certificate is one per process; `openCertificate` has to be done. */
   constructor(options: DtlsLinkOptions) {
@@ -57,7 +71,7 @@ export class DtlsLink implements RtpLink {
     // Of the ICE transport it asks for no more than this.
     const ice = {
       connection: {
-        onData: agent.onData,
+        onData: this.#incoming,
         send: async (data: Buffer) => agent.send(data),
         close: async () => {},
       },
@@ -70,6 +84,7 @@ export class DtlsLink implements RtpLink {
       RTCDtlsTransport.localCertificate,
       [ProtectionProfileAeadAes128Gcm, ProtectionProfileAes128CmHmacSha1_80],
     );
+    agent.onData.subscribe((data) => this.#receive(data));
     this.#transport.role = "client";
     const prints = [new RTCDtlsFingerprint("sha-256", fingerprint)];
     this.#transport.setRemoteParams(new RTCDtlsParameters(prints, "server"));
@@ -85,8 +100,10 @@ export class DtlsLink implements RtpLink {
    */
   async open(): Promise<void> {
     const opened = this.#transport.start();
-    const key = new ServerKey(this.#transport.dtls as DtlsSocket);
-    await opened;
+    const socket = this.#transport.dtls as DtlsSocket;
+    const key = new ServerKey(socket);
+    this.#repeat(socket);
+    await opened.finally(() => this.#cancelRepeat());
     if (!key.isProven()) throw new Error("the peer has not the key of its certificate");
     this.#isOpen = true;
   }
@@ -125,28 +142,40 @@ export class DtlsLink implements RtpLink {
 
   /** Says goodbye, so that the peer's page knows at once. */
   close(): void {
-    if (this.#isOpen) this.#sayGoodbye(this.#transport.dtls as DtlsSocket);
+    const socket = this.#transport.dtls;
+    if (this.#isOpen && socket) this.#options.agent.send(closeNotify(socket));
     this.#isOpen = false;
+    this.#cancelRepeat();
+    // It would begin a handshake yet, or repeat its part of one for half a minute, to nobody.
+    if (socket) socket.dtls.flight = NO_MORE_FLIGHTS;
+    if (socket instanceof DtlsClient) socket.connect = async () => {};
     this.#transport.stop().catch(() => {});
   }
 
-  #sayGoodbye({ cipher, dtls, sessionType }: DtlsSocket): void {
-    const { major, minor } = dtls.version;
-    const sequenceNumber = ++dtls.recordSequenceNumber;
-    const header = {
-      type: ALERT,
-      version: (major << 8) | minor,
-      epoch: dtls.epoch,
-      sequenceNumber,
-    };
-    const body = cipher.cipher.encrypt(sessionType, CLOSE_NOTIFY, header);
-    const record = Buffer.alloc(13 + body.length);
-    record.set([ALERT, major, minor]);
-    record.writeUInt16BE(dtls.epoch, 3);
-    record.writeUIntBE(sequenceNumber, 5, 6);
-    record.writeUInt16BE(body.length, 11);
-    body.copy(record, 13);
-    this.#options.agent.send(record);
+  #repeat(socket: DtlsSocket): void {
+    this.#cancelRepeat = this.#options.clock.after(REPEAT_MS, () => {
+      const finished = repeatedFinished(socket);
+      if (finished) this.#options.agent.send(finished);
+      this.#repeat(socket);
+    });
+  }
+
+  /** What cannot be read is dropped: whoever sends it must not end more than himself. */
+  #receive(data: Buffer): void {
+    // RFC 7983: 20 to 63 are DTLS, 128 to 191 RTP and RTCP. Of the latter we want
+    // RTCP alone (RFC 5761, 4): nobody sends media to an avatar.
+    const [first = 0, second = 0] = data;
+    const isDtls = first >= 20 && first <= 63;
+    const isRtcp = first >= 128 && first <= 191 && second >= 192 && second <= 223;
+    if (!isDtls && !isRtcp) return;
+    if (isDtls) this.#dtlsBytes += data.length;
+    if (this.#dtlsBytes > MAX_DTLS_BYTES) {
+      this.#options.onClosed("it says too much in DTLS");
+      return;
+    }
+    try {
+      this.#incoming.execute(data);
+    } catch {}
   }
 }
 

@@ -63,6 +63,7 @@ export class WebRtcPeer {
     ]);
     if (audio) extensions.set(audioSsrc, audio);
     this.#link = new DtlsLink({
+      clock,
       agent: this.agent,
       fingerprint: offer.fingerprint,
       cname,
