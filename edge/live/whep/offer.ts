@@ -1,7 +1,7 @@
 import { RequestError } from "../../http/request-error.ts";
 
 /** A browser's offer has 5 to 10 KB. */
-const MAX_OFFER_CHARACTERS = 65_536;
+export const MAX_OFFER_CHARACTERS = 65_536;
 const MAX_SECTIONS = 16;
 
 /** RFC 8285 header extensions that are sent where the receiver takes them. */

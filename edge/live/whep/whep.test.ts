@@ -52,6 +52,7 @@ test("what is no SDP is refused", async () => {
   const answer = (request: Request) => answerOffer(options, request, attach, (id) => id);
   await assert.rejects(answer(post("offer", "text/plain")), refused(415));
   await assert.rejects(answer(post("something")), refused(400));
+  await assert.rejects(answer(post("x".repeat(70_000))), refused(413));
   assert.equal((await answer(post("offer", "Application/SDP; charset=utf-8"))).status, 201);
 });
 

@@ -1,6 +1,9 @@
+import { joinBytes } from "../../compositor/join-bytes.ts";
+import { type BodyLimits, limitBody } from "../../http/limit-body.ts";
 import { RequestError } from "../../http/request-error.ts";
 import type { LiveViewer, ViewerControl } from "../live-media.ts";
 import { type IceServers, iceServerLinks } from "./ice-server-links.ts";
+import { MAX_OFFER_CHARACTERS } from "./offer.ts";
 
 /** Attaches a viewer to its session. */
 export type Attach = (viewer: LiveViewer) => ViewerControl;
@@ -24,11 +27,18 @@ export interface WhepOptions {
 }
 
 const SDP_TYPE = "application/sdp";
+const TRICKLE_TYPE = "application/trickle-ice-sdpfrag";
+const BODY_LIMITS: BodyLimits = {
+  maxBytes: MAX_OFFER_CHARACTERS,
+  idleMs: 5000,
+  totalMs: 15_000,
+  advice: "",
+};
 
 /**
  * `POST` of WHEP (draft-ietf-wish-whep): an offer in, 201 with the answer out.
  * @param location the path of the peer that `endPeer` ends, from its id
- * @throws RequestError 400, 406, 415 or 429
+ * @throws RequestError 400, 406, 408, 413, 415 or 429
  */
 export async function answerOffer(
   { peers, iceServers, unixMs }: WhepOptions,
@@ -36,9 +46,11 @@ export async function answerOffer(
   attach: Attach,
   location: (id: string) => string,
 ): Promise<Response> {
-  const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type !== SDP_TYPE) throw new RequestError(415, `the body must be ${SDP_TYPE}`);
-  const { id, answer } = await peers.accept(await request.text(), attach);
+  checkType(request, SDP_TYPE);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of limitBody(request, BODY_LIMITS)) chunks.push(chunk);
+  const offer = new TextDecoder().decode(joinBytes(chunks));
+  const { id, answer } = await peers.accept(offer, attach);
   const headers = new Headers({ "content-type": SDP_TYPE, location: location(id) });
   for (const link of await iceServerLinks(iceServers, id, unixMs())) headers.append("link", link);
   return new Response(answer, { status: 201, headers });
@@ -70,13 +82,15 @@ export async function endPeer({ peers }: WhepOptions, id: string): Promise<Respo
  * @throws RequestError 400 or 415
  */
 export async function takeCandidates(request: Request): Promise<Response> {
-  const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type !== "application/trickle-ice-sdpfrag") {
-    throw new RequestError(415, "the body must be application/trickle-ice-sdpfrag");
-  }
+  checkType(request, TRICKLE_TYPE);
   if (request.headers.get("if-match") === "*") {
     throw new RequestError(400, "ICE is not restarted here: end this peer and offer again");
   }
   await request.body?.cancel();
   return new Response(null, { status: 204 });
+}
+
+function checkType(request: Request, expected: string): void {
+  const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type !== expected) throw new RequestError(415, `the body must be ${expected}`);
 }
