@@ -30,6 +30,7 @@ export class IceLiteAgent {
   readonly #paths = new Map<string, IcePath>();
   #selected: IcePath | null = null;
   #seenAtMs: number;
+  #wasConnected = false;
   #isClosed = false;
 
   constructor(options: IceLiteAgentOptions) {
@@ -99,9 +100,10 @@ export class IceLiteAgent {
 
   /** The latest nomination holds: a peer that moves takes its stream along. */
   #select(path: IcePath): void {
-    const isFirst = this.#selected === null;
     this.#selected = this.#paths.get(path.key) ?? path;
-    if (isFirst) this.#options.onConnected();
+    if (this.#wasConnected) return;
+    this.#wasConnected = true;
+    this.#options.onConnected();
   }
 
   #remember(path: IcePath): string | null {

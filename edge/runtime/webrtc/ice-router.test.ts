@@ -118,6 +118,20 @@ test("a peer that moves takes its stream along", () => {
   assert.equal(events.connected, 1);
 });
 
+test("a peer whose connection broke off goes on over another", () => {
+  const { router, agent, events } = open();
+  const [first, second] = [path(5005), path(5006)];
+  router.receive(check(agent, { nominate: true }), first);
+  router.lose(first);
+  assert.equal(router.receive(DATA, first), false);
+  agent.send(DATA);
+  router.receive(check(agent, { nominate: true }), second);
+  agent.send(DATA);
+  assert.deepEqual([first.sent.length, second.sent.length], [1, 2]);
+  // The handshake of the first time still holds.
+  assert.equal(events.connected, 1);
+});
+
 test("paths are bounded, and the one in use stays", () => {
   const { router, agent } = open();
   const first = path(1);
