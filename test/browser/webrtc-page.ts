@@ -44,10 +44,14 @@ declare global {
   var watching: Watching;
 }
 
-/** Watches by WHEP, as a page does. @returns milliseconds to the first frame */
-export function watch(page: Page): Promise<number> {
-  const layout = { bits: STAMP_BITS, square: STAMP_SQUARE };
-  return page.evaluate(async ({ bits, square }) => {
+/**
+ * Watches by WHEP, as a page does.
+ * @param nack false: lost packets are not asked for again
+ * @returns milliseconds to the first frame
+ */
+export function watch(page: Page, { nack = true } = {}): Promise<number> {
+  const layout = { bits: STAMP_BITS, square: STAMP_SQUARE, nack };
+  return page.evaluate(async ({ bits, square, nack }) => {
     const startedAt = performance.now();
     const peer = new RTCPeerConnection();
     peer.addTransceiver("video", { direction: "recvonly" });
@@ -81,7 +85,9 @@ export function watch(page: Page): Promise<number> {
       stream.addTrack(track);
       if (track.kind === "video") take(track).catch(first.reject);
     };
-    await peer.setLocalDescription();
+    const { sdp: offered = "" } = await peer.createOffer();
+    const offer = nack ? offered : offered.replace(/a=rtcp-fb:\d+ nack\r\n/g, "");
+    await peer.setLocalDescription({ type: "offer", sdp: offer });
     const answer = await fetch("/whep", {
       method: "POST",
       headers: { "content-type": "application/sdp" },

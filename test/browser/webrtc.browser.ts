@@ -144,6 +144,28 @@ test("with a tenth of the packets lost the picture goes on", async (t) => {
   assertRight(mended.slice(-20));
 });
 
+test("what cannot be sent again is answered with a key frame", async (t) => {
+  const { session, page } = await start(t, "lossy udp");
+  await watch(page, { nack: false });
+  const before = await inboundStats(page, "video");
+  const asked = session.keyRequests;
+  let now = before;
+  for (let n = 0; n < 30; n++) {
+    await page.waitForTimeout(500);
+    now = await inboundStats(page, "video");
+    const isAnswered = now.keyFramesDecoded > before.keyFramesDecoded;
+    if (now.pliCount > before.pliCount && session.keyRequests > asked && isAnswered) break;
+  }
+  const shown = await takeShown(page);
+  const { pliCount, nackCount, keyFramesDecoded } = now;
+  t.diagnostic(`${shown.length} frames shown, ${pliCount} PLI, ${keyFramesDecoded} key frames`);
+  assert.equal(nackCount, 0);
+  assert.ok(pliCount > before.pliCount, "no picture was missed");
+  assert.ok(session.keyRequests > asked, "no key frame was asked for");
+  assert.ok(keyFramesDecoded > before.keyFramesDecoded, "no key frame came");
+  assertRight(shown);
+});
+
 test("where UDP is not let through a page watches over TCP", async (t) => {
   const { page } = await start(t, "tcp");
   const firstMs = await watch(page);
