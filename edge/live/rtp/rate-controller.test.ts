@@ -123,6 +123,24 @@ test("who sends little proves nothing: it does not grow", async () => {
   assert.equal(link.controller.kilobits, 1000);
 });
 
+test("one long round trip is no reason to fall, two are", async () => {
+  const clock = new VirtualClock();
+  const controller = new RateController({ clock });
+  let highestSequence = 0;
+  const report = async (roundTripMs: number) => {
+    await clock.advanceBy(1000);
+    controller.sent(25_000);
+    highestSequence += 25;
+    controller.report({ highestSequence, lost: 0, roundTripMs });
+  };
+  for (const roundTripMs of [20, 25, 400, 20, 500, 30]) await report(roundTripMs);
+  assert.equal(controller.kilobits, 1000);
+  await report(400);
+  await report(400);
+  // What was sent, 200 kbit/s, is too much.
+  assert.ok(controller.kilobits < 200, `${controller.kilobits}`);
+});
+
 test("a receiver's estimate counts when it falls", () => {
   const controller = new RateController({ clock: new VirtualClock() });
   controller.receiverEstimate(150);

@@ -64,6 +64,7 @@ export class RateController {
   #windowBytes = 0;
   #shortestMs = Number.POSITIVE_INFINITY;
   #shortestAtMs = 0;
+  #wasLong = false;
   #loss = 0;
 
   constructor({ clock, ...options }: RateControllerOptions) {
@@ -123,7 +124,10 @@ export class RateController {
   #adapt(queueMs: number, elapsedMs: number): void {
     const loss = this.#loss;
     const sentRate = (8 * this.#windowBytes) / Math.max(1, elapsedMs);
-    const isFilling = queueMs > (loss > LITTLE_LOSS ? LOSING_QUEUE_MS : LONG_QUEUE_MS);
+    const isLong = queueMs > LONG_QUEUE_MS;
+    // One long round trip may be a busy machine's: without loss it takes a second one.
+    const isFilling = loss > LITTLE_LOSS ? queueMs > LOSING_QUEUE_MS : isLong && this.#wasLong;
+    this.#wasLong = isLong;
     if (loss > MUCH_LOSS || isFilling) {
       const factor = Math.min(loss > MUCH_LOSS ? 1 - loss / 2 : 1, isFilling ? DECREASE : 1);
       // What is too much is what was sent, not what might have been.
