@@ -40,6 +40,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
     assets,
     logger,
     now,
+    encoders,
     tracing = noTracing,
     sharing = FREE_SHARING,
   } = parts;
@@ -49,8 +50,10 @@ export function createApp(parts: EdgeParts): EdgeApp {
     store,
     preparer,
     sharing,
+    ...(encoders && { encoders }),
     now,
   });
+  const describe = composers.describe.bind(composers);
   const speaker = new Speaker({
     core,
     composers,
@@ -62,6 +65,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
   const compositing: CompositingOptions = {
     access,
     directory,
+    describe,
     idleFrames,
     prewarmer,
     speaker,
@@ -80,7 +84,10 @@ export function createApp(parts: EdgeParts): EdgeApp {
   app.route("/", metricsRoutes({ prepared, tracks, speaker, core }));
   app.use("/v1/*", authorise(access));
   app.route("/v1/tokens", tokenRoutes(access, directory));
-  app.route("/v1/avatars", avatarRoutes({ directory, idleFrames, prewarmer, jpeg: config.jpeg }));
+  app.route(
+    "/v1/avatars",
+    avatarRoutes({ directory, describe, idleFrames, prewarmer, jpeg: config.jpeg }),
+  );
   app.route("/v1/avatars", speakRoute(compositing));
   app.route("/", compositingRoutes(compositing));
   if (assets) app.route("/", pageRoutes(assets));
