@@ -35,7 +35,7 @@ export class Composers {
     if (!wholeFrames) {
       throw new RequestError(
         400,
-        `${id} has no video: publish it with --formats h264, or ask for jpeg`,
+        `${id} has no video: publish it with --formats h264, run an edge with video.whole_frames, or ask for jpeg`,
       );
     }
     if (!hasEvenSides(avatar.summary)) {

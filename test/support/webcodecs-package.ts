@@ -4,7 +4,10 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { WEBCODECS_PACKAGE, WEBCODECS_VERSION } from "../../edge/runtime/webcodecs/webcodecs-module.ts";
+import {
+  WEBCODECS_PACKAGE,
+  WEBCODECS_VERSION,
+} from "../../edge/runtime/webcodecs/webcodecs-module.ts";
 
 const INSTALL_LIMIT_MS = 180_000;
 
@@ -19,7 +22,15 @@ export async function installWebCodecs(): Promise<InstalledPackage> {
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     const what = `${WEBCODECS_PACKAGE}@${WEBCODECS_VERSION}`;
-    const args = ["install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", what];
+    const args = [
+      "install",
+      "--prefix",
+      folder,
+      "--no-audit",
+      "--no-fund",
+      "--ignore-scripts",
+      what,
+    ];
     await promisify(execFile)("npm", args, { cwd: folder, timeout: INSTALL_LIMIT_MS });
   } catch (error) {
     await remove();
