@@ -42,7 +42,7 @@ export async function startDenoEdge(
   }
   if (config.video.whole_frames) {
     throw new SettingsError(
-      "video.whole_frames: on Node only: publish the avatars with --formats h264 instead",
+      "video.whole_frames: on Node only, as Deno's sandbox has no room for its add-on: publish the avatars with --formats h264",
     );
   }
   const { token, tls } = await readCoreAccess(config.core);

@@ -12,6 +12,7 @@ import { type Delivery, prepareFrame } from "../compositor/delivery.ts";
 import { PictureConverter } from "../compositor/h264/rgb-to-picture.ts";
 import { parseEdgeConfig } from "../config.ts";
 import { CoreCallError, type CoreClient, type MouthRegion } from "../core/core-client.ts";
+import { toProblem } from "../http/problem.ts";
 import { RequestError } from "../http/request-error.ts";
 import { openComposers } from "./open-composers.ts";
 import { Speaker } from "./speaker.ts";
@@ -158,7 +159,11 @@ test("after a failure the next frame begins anew", async () => {
   const composer = await composers.open(avatar, "h264");
   await composer.compose(0, null);
   encoders.opened[0]!.failure = new VideoEncoderError("timeout", "too much to do");
-  await assert.rejects(composer.compose(1, null), { code: "timeout" });
+  await assert.rejects(composer.compose(1, null), (error: unknown) => {
+    const { status, detail, retryAfterS } = toProblem(error, "1");
+    assert.deepEqual([status, detail], [503, "too much to do"]);
+    return retryAfterS !== undefined;
+  });
   assert.ok(encoders.opened[0]!.isClosed);
   assert.ok((await composer.compose(2, null)).isKeyFrame);
   const elsewhere = { ...mouthOf(0, 3), region: { x: 0, y: 0, width: 20, height: 16 } };

@@ -57,7 +57,7 @@ export interface WebCodecsEncoderConfig {
 }
 
 export const WEBCODECS_PACKAGE = "@napi-rs/webcodecs";
-/** The newest that the tests ran with: it came for all the platforms that Node has here. */
+/** What the tests ran with: of 1.4.0 and 1.4.2 there was no build for Linux. */
 export const WEBCODECS_VERSION = "1.3.1";
 
 /**
