@@ -45,7 +45,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
     sharing = FREE_SHARING,
   } = parts;
   const directory = new AvatarDirectory({ store, logger, now, sharing });
-  const { composers, prepared, idleFrames, tracks } = openComposers({
+  const { composers, prepared, idleFrames, tracks, pictures } = openComposers({
     config,
     store,
     preparer,
@@ -81,7 +81,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
   app.use(accessLog(logger, now));
   app.route("/", healthRoutes({ core, store, access, logger }));
   app.use("/metrics", authoriseOperator(access));
-  app.route("/", metricsRoutes({ prepared, tracks, speaker, core }));
+  app.route("/", metricsRoutes({ prepared, tracks, pictures, speaker, core }));
   app.use("/v1/*", authorise(access));
   app.route("/v1/tokens", tokenRoutes(access, directory));
   app.route(

@@ -30,6 +30,7 @@ interface Wanted {
 export class BackgroundPictures {
   readonly #options: BackgroundPicturesOptions;
   readonly #pictures: LoadingCache<Uint8Array<ArrayBuffer>, Wanted>;
+  #made = 0;
 
   constructor(options: BackgroundPicturesOptions) {
     this.#options = options;
@@ -37,14 +38,19 @@ export class BackgroundPictures {
       maxBytes: options.maxBytes,
       sizeOf: (picture) => picture.length,
       sharing: options.sharing ?? FREE_SHARING,
-      load: async ({ avatar, index }) =>
-        options.preparer.toPicture(await this.#file(avatar, index), frameShape(avatar, index)),
+      load: async ({ avatar, index }) => {
+        this.#made++;
+        return options.preparer.toPicture(
+          await this.#file(avatar, index),
+          frameShape(avatar, index),
+        );
+      },
     });
   }
 
-  /** Bytes that are held. */
-  get bytes(): number {
-    return this.#pictures.bytes;
+  /** Pictures that had to be made since the start, and bytes of those that are held. */
+  get stats(): { readonly made: number; readonly bytes: number } {
+    return { made: this.#made, bytes: this.#pictures.bytes };
   }
 
   /**

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import type { BackgroundPictures } from "../background/background-pictures.ts";
 import type { PreparedFrames } from "../background/prepared-frames.ts";
 import type { VideoTracks } from "../background/video-tracks.ts";
 import type { CoreFleet, CoreFleetStats } from "../core/fleet/core-fleet.ts";
@@ -9,12 +10,15 @@ import type { Speaker } from "../speak/speaker.ts";
 export interface MetricsSources {
   readonly prepared: PreparedFrames;
   readonly tracks: VideoTracks;
+  /** Null where no whole frames are encoded. */
+  readonly pictures: BackgroundPictures | null;
   readonly speaker: Speaker;
   readonly core: CoreFleet;
 }
 
 /** `/metrics` in the Prometheus text format, version 0.0.4. */
-export function metricsRoutes({ prepared, tracks, speaker, core }: MetricsSources): Hono {
+export function metricsRoutes(sources: MetricsSources): Hono {
+  const { prepared, tracks, pictures, speaker, core } = sources;
   const app = new Hono();
   app.get("/metrics", (c) => {
     const { hits, misses, evictions, frames, bytes } = prepared.stats;
@@ -27,6 +31,7 @@ export function metricsRoutes({ prepared, tracks, speaker, core }: MetricsSource
       gauge("speaking", "Utterances under way.", speaker.speaking),
       gauge("video_groups", "Groups of video frames in the cache.", tracks.stats.groups),
       gauge("video_bytes", "Bytes of video in the cache.", tracks.stats.bytes),
+      ...(pictures ? pictureMetrics(pictures) : []),
       ...coreMetrics(core.stats),
     ].join("");
     return c.body(text, 200, {
@@ -35,6 +40,14 @@ export function metricsRoutes({ prepared, tracks, speaker, core }: MetricsSource
     });
   });
   return app;
+}
+
+/** Many that are made while few avatars speak: `cache.pictures_mb` does not hold their loops. */
+function pictureMetrics({ stats: { made, bytes } }: BackgroundPictures): string[] {
+  return [
+    counter("pictures_made_total", "Background pictures that were not in the cache.", made),
+    gauge("picture_bytes", "Bytes of background pictures in the cache.", bytes),
+  ];
 }
 
 function counter(name: string, help: string, value: number): string {

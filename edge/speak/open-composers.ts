@@ -31,6 +31,8 @@ export interface OpenedComposers {
   readonly prepared: PreparedFrames;
   readonly idleFrames: IdleFrames;
   readonly tracks: VideoTracks;
+  /** Of whole frames; null where there is no encoder. */
+  readonly pictures: BackgroundPictures | null;
 }
 
 /** A read that was cut off with its request counts no more. */
@@ -71,5 +73,6 @@ export function openComposers(options: OpenComposersOptions): OpenedComposers {
     wholeFrames = { pictures, placer: new MouthPlacer(), encoders: options.encoders };
   }
   const composers = new Composers({ prepared, idleFrames, splicer, tracks, wholeFrames, now });
-  return { composers, prepared, idleFrames, tracks };
+  const pictures = wholeFrames?.pictures ?? null;
+  return { composers, prepared, idleFrames, tracks, pictures };
 }

@@ -94,6 +94,9 @@ async function spokenBy(root: string, formats: readonly string[]) {
       const headers = { "content-type": "audio/wav" };
       const response = await fetch(url, { method: "POST", headers, body: wavFile(tone(24_000)) });
       assert.equal(response.status, 200);
+      const metrics = await (await fetch(`${system.edge.url}/metrics`)).text();
+      // One for each background, however often it is shown.
+      if (format !== "png") assert.match(metrics, /^mouthpiece_edge_pictures_made_total 4$/m);
       answers.push(new Response(await response.bytes(), { headers: response.headers }));
     }
     return answers;
