@@ -57,7 +57,7 @@ export interface WebCodecsEncoderConfig {
 }
 
 export const WEBCODECS_PACKAGE = "@napi-rs/webcodecs";
-/** What the tests ran with: of 1.4.0 and 1.4.2 there was no build for Linux. */
+/** What the tests ran with: of 1.4.0 and 1.4.2 there was no build for Linux to be had. */
 export const WEBCODECS_VERSION = "1.3.1";
 
 /**
