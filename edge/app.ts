@@ -20,6 +20,7 @@ import { type CompositingOptions, compositingRoutes } from "./routes/compositing
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { recordingRoute } from "./routes/recording.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { speakRoute } from "./routes/speak.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
@@ -103,6 +104,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
     "/v1/sessions",
     whepRoutes({ access, directory, ...live, composers, logger, whep: whepOf(webrtc, config) }),
   );
+  app.route("/v1/sessions", recordingRoute({ access, directory, ...live, composers, logger }));
   app.use("/v1/*", authorise(access));
   app.route("/v1/tokens", tokenRoutes(access, directory));
   app.route(

@@ -1,10 +1,9 @@
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import type { Logger } from "../../avatar/logger.ts";
 import { callerFields } from "../access/caller.ts";
-import { refuseSecretsIn, surroundingsOf } from "../http/authorise.ts";
 import { RequestError } from "../http/request-error.ts";
 import type { EdgeVariables } from "../http/variables.ts";
-import { type Joined, type JoinOptions, joinSession } from "../live/socket/join-session.ts";
+import type { JoinOptions } from "../live/socket/join-session.ts";
 import {
   answerOffer,
   describeIceServers,
@@ -13,6 +12,7 @@ import {
   type WhepOptions,
 } from "../live/whep/whep.ts";
 import type { Composers } from "../speak/composers.ts";
+import { joinByBearer, mustWatch } from "./join-by-bearer.ts";
 
 export interface WhepRoutesOptions extends JoinOptions {
   /** Null where the runtime or the configuration has no WebRTC. */
@@ -29,25 +29,13 @@ const MAX_PEERS = 64;
  * (draft-ietf-wish-whep). The bearer is the session's own join token.
  */
 export function whepRoutes(options: WhepRoutesOptions): Hono<{ Variables: EdgeVariables }> {
-  const { whep, access, composers, logger } = options;
+  const { composers, logger } = options;
   const app = new Hono<{ Variables: EdgeVariables }>();
   /** By the session's id. */
   const peers = new Map<string, Set<string>>();
 
-  const join = async (c: Context<{ Variables: EdgeVariables }>): Promise<Joined> => {
-    refuseSecretsIn(c.req.url);
-    const bearer = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "")?.[1];
-    if (bearer === undefined) {
-      throw new RequestError(401, "send the session's join token: Authorization: Bearer ...");
-    }
-    const surroundings = surroundingsOf((name) => c.req.header(name), c.req.url);
-    const joined = await joinSession(options, c.req.param("sid") ?? "", bearer, surroundings);
-    c.set("caller", joined.caller);
-    await access.count(joined.caller, c.get("requestId"));
-    return joined;
-  };
   const open = (): WhepOptions => {
-    if (whep) return whep;
+    if (options.whep) return options.whep;
     throw new RequestError(
       404,
       "this edge has no WebRTC: watch over the WebSocket, or give an edge on Node a `webrtc` section",
@@ -55,10 +43,11 @@ export function whepRoutes(options: WhepRoutesOptions): Hono<{ Variables: EdgeVa
   };
 
   app.post("/:sid/whep", async (c) => {
-    const options = open();
-    const { known, role, caller, tokenId } = await join(c);
-    if (role !== "viewer") throw new RequestError(403, "this token speaks, and does not watch");
-    const { session } = known;
+    const whep = open();
+    const joined = await joinByBearer(c, options);
+    mustWatch(joined);
+    const { caller, tokenId } = joined;
+    const { session } = joined.known;
     if (!composers.has(session.avatar, "h264")) {
       throw new RequestError(
         406,
@@ -67,7 +56,7 @@ export function whepRoutes(options: WhepRoutesOptions): Hono<{ Variables: EdgeVa
     }
     const own = peers.get(session.id) ?? new Set();
     const attach = (viewer: Parameters<typeof session.attach>[0]) => session.attach(viewer);
-    const answer = await answerOffer(options, c.req.raw, attach, (id) => {
+    const answer = await answerOffer(whep, c.req.raw, attach, (id) => {
       if (own.size === 0) {
         peers.set(session.id, own);
         session.listen({ ended: () => peers.delete(session.id) });
@@ -83,20 +72,20 @@ export function whepRoutes(options: WhepRoutesOptions): Hono<{ Variables: EdgeVa
   });
 
   app.options("/:sid/whep", async (c) => {
-    const options = open();
-    const { tokenId } = await join(c);
-    return describeIceServers(options, tokenId);
+    const whep = open();
+    const { tokenId } = await joinByBearer(c, options);
+    return describeIceServers(whep, tokenId);
   });
 
   app.on(["PATCH", "DELETE"], "/:sid/whep/:peer", async (c) => {
-    const options = open();
-    const { known } = await join(c);
+    const whep = open();
+    const { known } = await joinByBearer(c, options);
     const id = c.req.param("peer");
     const isKnown = peers.get(known.session.id)?.has(id);
     if (!isKnown) throw new RequestError(404, "there is no such peer, or no more");
     if (c.req.method === "PATCH") return takeCandidates(c.req.raw);
     peers.get(known.session.id)?.delete(id);
-    return endPeer(options, id);
+    return endPeer(whep, id);
   });
 
   return app;
