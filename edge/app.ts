@@ -3,6 +3,7 @@ import { systemClock } from "../avatar/clock.ts";
 import { noTracing, traceFields } from "../avatar/tracing/tracing.ts";
 import { withoutKeys } from "./access/api-key.ts";
 import { AvatarDirectory } from "./background/avatar-directory.ts";
+import type { EdgeConfig } from "./config.ts";
 import { accessLog } from "./http/access-log.ts";
 import { authorise, authoriseInsight, authoriseOperator } from "./http/authorise.ts";
 import { problemResponse, toProblem } from "./http/problem.ts";
@@ -13,6 +14,8 @@ import type { EdgeVariables } from "./http/variables.ts";
 import { openLive } from "./live/open-live.ts";
 import type { LiveServiceOptions } from "./live/rpc/live-service.ts";
 import type { UpgradeSocket } from "./live/socket/live-socket.ts";
+import { turnSettingsOf } from "./live/webrtc-settings.ts";
+import type { WhepOptions } from "./live/whep/whep.ts";
 import { RecentLog } from "./operator/recent-log.ts";
 import { Snapshots } from "./operator/snapshot.ts";
 import { Watchers } from "./operator/watchers.ts";
@@ -23,9 +26,11 @@ import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { operatorRoutes } from "./routes/operator.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { recordingRoute } from "./routes/recording.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { speakRoute } from "./routes/speak.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { whepRoutes } from "./routes/whep.ts";
 import { openComposers } from "./speak/open-composers.ts";
 import { Prewarmer } from "./speak/prewarmer.ts";
 import { Speaker } from "./speak/speaker.ts";
@@ -53,19 +58,23 @@ export function createApp(parts: EdgeParts): EdgeApp {
     preparer,
     assets,
     now,
+    encoders,
+    webrtc,
     tracing = noTracing,
     sharing = FREE_SHARING,
   } = parts;
   const recentLog = parts.recentLog ?? new RecentLog();
   const logger = parts.recentLog ? parts.logger : recentLog.around(parts.logger);
   const directory = new AvatarDirectory({ store, logger, now, sharing });
-  const { composers, prepared, idleFrames, mouths, tracks } = openComposers({
+  const { composers, prepared, idleFrames, mouths, tracks, pictures } = openComposers({
     config,
     store,
     preparer,
     sharing,
+    ...(encoders && { encoders }),
     now,
   });
+  const describe = composers.describe.bind(composers);
   const speaker = new Speaker({
     core,
     composers,
@@ -76,13 +85,14 @@ export function createApp(parts: EdgeParts): EdgeApp {
   const live = openLive({ config, access, directory, composers, mouths, core, logger });
   const snapshots = new Snapshots({
     ...{ config, isOpen: access.isOpen, recentLog, sharing, now },
-    ...{ prepared, idleFrames, tracks, speaker, core, live: live.sessions },
+    ...{ prepared, idleFrames, tracks, pictures, speaker, core, live: live.sessions },
   });
   const watchers = new Watchers({ take: () => snapshots.take(), clock: systemClock });
   const { limits } = config;
   const compositing: CompositingOptions = {
     access,
     directory,
+    describe,
     idleFrames,
     prewarmer,
     speaker,
@@ -98,15 +108,27 @@ export function createApp(parts: EdgeParts): EdgeApp {
   app.use(accessLog(logger, now));
   app.route("/", healthRoutes({ core, store, access, logger }));
   app.use("/metrics", authoriseOperator(access));
-  app.route("/", metricsRoutes({ prepared, tracks, speaker, core, live: live.sessions }));
+  app.route(
+    "/",
+    metricsRoutes({ prepared, tracks, pictures, speaker, core, live: live.sessions, webrtc }),
+  );
   // Before what lets tenants in. `/*` is the path without it, too.
   app.use("/v1/operator/*", authoriseInsight(access));
   app.route("/v1/operator", operatorRoutes({ snapshots, watchers }));
+  // Whoever watches has the session's own token, and no key.
+  app.route(
+    "/v1/sessions",
+    whepRoutes({ access, directory, ...live, composers, logger, whep: whepOf(webrtc, config) }),
+  );
+  app.route("/v1/sessions", recordingRoute({ access, directory, ...live, composers, logger }));
   app.use("/v1/*", authorise(access));
   app.route("/v1/tokens", tokenRoutes(access, directory));
-  app.route("/v1/avatars", avatarRoutes({ directory, idleFrames, prewarmer, jpeg: config.jpeg }));
+  app.route(
+    "/v1/avatars",
+    avatarRoutes({ directory, describe, idleFrames, prewarmer, jpeg: config.jpeg }),
+  );
   app.route("/v1/avatars", speakRoute(compositing));
-  app.route("/v1", sessionRoutes({ directory, ...live }));
+  app.route("/v1", sessionRoutes({ directory, ...live, hasWebRtc: webrtc !== undefined }));
   app.route("/", compositingRoutes(compositing));
   if (assets) app.route("/", pageRoutes(assets));
 
@@ -134,4 +156,10 @@ export function createApp(parts: EdgeParts): EdgeApp {
     compositing,
     liveService: live.service,
   };
+}
+
+function whepOf(peers: EdgeParts["webrtc"], { webrtc }: EdgeConfig): WhepOptions | null {
+  if (!peers || !webrtc) return null;
+  const iceServers = { stun: webrtc.stun, turn: turnSettingsOf(webrtc) };
+  return { peers, iceServers, unixMs: Date.now };
 }

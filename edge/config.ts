@@ -4,6 +4,7 @@ import { accessSchema, contradictionIn } from "./access/access-settings.ts";
 import { coreDiscoverySchema, MAX_CORES } from "./core/discovery-settings.ts";
 import type { CoreAddress } from "./core/fleet/core-node.ts";
 import { liveSchema } from "./live/live-settings.ts";
+import { webrtcSchema } from "./live/webrtc-settings.ts";
 
 const MEGABYTE = 1024 * 1024;
 const LOCAL_CORE = "http://127.0.0.1:50051";
@@ -97,6 +98,19 @@ const configSchema = z.strictObject({
       video_mb: z.number().positive().max(1_048_576).default(256),
       /** Idle frames of all avatars together. */
       idle_mb: z.number().positive().max(1_048_576).default(64),
+      /** With video.whole_frames: background frames as the encoder takes them; one of 720p has 1.4 MB. */
+      pictures_mb: z.number().positive().max(1_048_576).default(256),
+    })
+    .prefault({}),
+  /** For avatars that were published without a video track. */
+  video: z
+    .strictObject({
+      /**
+       * Encodes their frames as a whole when somebody asks for video. On Node only,
+       * with the package @napi-rs/webcodecs, which does not come with this one: it
+       * links x264, whose licence is the GPL. Without: such avatars have no video.
+       */
+      whole_frames: z.boolean().default(false),
     })
     .prefault({}),
   /** For avatars that were published without packs. */
@@ -108,6 +122,8 @@ const configSchema = z.strictObject({
       subsampling: z.enum(["4:2:0", "4:4:4"]).default("4:2:0"),
     })
     .prefault({}),
+  /** Live sessions over WebRTC; without the section there are none. On Node only. */
+  webrtc: webrtcSchema.optional(),
   log_level: z.enum(["debug", "info", "warn", "error"]).default("info"),
   /** OpenTelemetry traces. */
   tracing: z

@@ -4,6 +4,7 @@ import { AudioError } from "../audio/audio-error.ts";
 import { PreparedFrameError } from "../compositor/prepared-frame-error.ts";
 import { CoreCallError, type CoreCallErrorCode } from "../core/core-client.ts";
 import { LiveError, type LiveErrorCode } from "../live/live-error.ts";
+import { VideoEncoderError } from "../speak/whole-frame-encoder.ts";
 import { RequestError } from "./request-error.ts";
 
 /** Problem details as RFC 9457 defines them, with the id of the request. */
@@ -23,6 +24,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  406: "Not Acceptable",
   408: "Request Timeout",
   413: "Content Too Large",
   415: "Unsupported Media Type",
@@ -110,6 +112,9 @@ function describe(error: unknown): { status: number; detail: string; retryAfterS
     return { status: audioStatus(error.code), detail: error.message };
   }
   if (error instanceof AvatarError) return withRetry(AVATAR_STATUS[error.code], error.message);
+  if (error instanceof VideoEncoderError) {
+    return withRetry(error.code === "timeout" ? 503 : 500, error.message);
+  }
   if (error instanceof PreparedFrameError) return { status: 500, detail: error.message };
   if (error instanceof ImageError) {
     return { status: 500, detail: `a published frame cannot be read: ${error.message}` };

@@ -32,7 +32,7 @@ export interface LiveSound {
 
 /** What operators are told of a viewer. */
 export interface ViewerReport {
-  /** Such as `websocket`. */
+  /** Such as `websocket`, `webrtc` or `recording`. */
   readonly transport: string;
   /** Frames that his network was too slow for. */
   readonly droppedFrames: number;

@@ -1,3 +1,4 @@
+import type { BackgroundPictures } from "../background/background-pictures.ts";
 import type { IdleFrames } from "../background/idle-frames.ts";
 import type { CacheStats } from "../background/loading-cache.ts";
 import type { PreparedFrames } from "../background/prepared-frames.ts";
@@ -87,6 +88,8 @@ export interface SnapshotSources {
   readonly prepared: PreparedFrames;
   readonly idleFrames: IdleFrames;
   readonly tracks: VideoTracks;
+  /** Null without `video.whole_frames`. */
+  readonly pictures: BackgroundPictures | null;
   readonly speaker: Speaker;
   readonly core: CoreFleet;
   readonly live: LiveSessions;
@@ -160,8 +163,8 @@ export class Snapshots {
   }
 
   #caches(): CacheReport[] {
-    const { prepared, idleFrames, tracks, config } = this.#sources;
-    const { prepared_mb, idle_mb, video_mb } = config.cache;
+    const { prepared, idleFrames, tracks, pictures, config } = this.#sources;
+    const { prepared_mb, idle_mb, video_mb, pictures_mb } = config.cache;
     const { frames, ...stats } = prepared.stats;
     const report = (name: string, megabytesOf: number, cache: CacheStats): CacheReport => ({
       name,
@@ -172,6 +175,7 @@ export class Snapshots {
       report("prepared frames", prepared_mb, { ...stats, entries: frames }),
       report("idle frames", idle_mb, idleFrames.stats),
       report("video groups", video_mb, tracks.stats),
+      ...(pictures ? [report("pictures", pictures_mb, pictures.cacheStats)] : []),
     ];
   }
 }

@@ -167,8 +167,15 @@ const LOG: readonly Column<LogRow>[] = [
   { label: "Facts", text: ({ fields }) => factsOf(fields), state: () => "facts" },
 ];
 
+const TRANSPORTS: Readonly<Record<string, string>> = {
+  websocket: "WebSocket",
+  webrtc: "WebRTC",
+};
+
 function viewerText({ transport, format }: ViewerReport): string {
-  return `${format} over ${transport === "websocket" ? "WebSocket" : transport}`;
+  return transport === "recording"
+    ? "recording"
+    : `${format} over ${TRANSPORTS[transport] ?? transport}`;
 }
 
 function droppedBy(viewers: readonly ViewerReport[]): number {

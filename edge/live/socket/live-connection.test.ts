@@ -43,7 +43,7 @@ function openConnections(join?: () => Promise<Joined>) {
           clock,
           settings,
           logger: silentLogger,
-          canShow: async (_avatar, format) => format === "jpeg",
+          canShow: (_avatar, format) => format === "jpeg",
           openCoder: (codec) => (codec === "pcm" ? pcmCoder : null),
           explain: String,
         },
