@@ -3,6 +3,7 @@ import { after, before, describe, test } from "node:test";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createApiKey, hashOfKey } from "../edge/access/api-key.ts";
 import {
   FinishReason,
   LiveService,
@@ -66,10 +67,11 @@ describe("speech over gRPC", { timeout: 120_000 }, () => {
   const ends: (() => Promise<void>)[] = [];
   let system: TestSystem;
   let manager: Http2SessionManager;
+  let root: string;
   const clients: LiveClient[] = [];
 
   before(async () => {
-    const root = await temporaryFolder({ after: (end) => ends.push(end) });
+    root = await temporaryFolder({ after: (end) => ends.push(end) });
     await writeTinyAvatar(root, "ada");
     system = await startSystem(root, { edge: { live: { max_speech_ahead_s: 10 } } });
     manager = new Http2SessionManager(system.edge.url);
@@ -266,6 +268,34 @@ describe("speech over gRPC", { timeout: 120_000 }, () => {
     }
     first.end();
     second.end();
+  });
+
+  test("where keys are asked for, the session's token is enough, and a key is not", async (t) => {
+    const key = createApiKey();
+    const access = { tenants: [{ id: "acme", keys: [hashOfKey(key)] }] };
+    const closed = await startSystem(root, { edge: { access } });
+    t.after(() => closed.stop());
+    const sessionManager = new Http2SessionManager(closed.edge.url);
+    t.after(() => sessionManager.abort());
+    const transport = createGrpcTransport({ baseUrl: closed.edge.url, sessionManager });
+    const response = await fetch(`${closed.edge.url}/v1/avatars/ada/sessions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}` },
+      signal: AbortSignal.timeout(LIMIT_MS),
+    });
+    const session = (await response.json()) as Opened;
+    const call = (token: string) => {
+      const requests = new Requests();
+      requests.end();
+      const headers = { authorization: `Bearer ${token}` };
+      const options = { headers, timeoutMs: LIMIT_MS };
+      return collect(createClient(LiveService, transport).pushSpeech(requests, options));
+    };
+    const [joined] = only(await call(session.speakerToken), "joined");
+    assert.equal(joined?.value.sessionId, session.id);
+    await assert.rejects(call(key), (error) => {
+      return ConnectError.from(error).code === Code.Unauthenticated;
+    });
   });
 
   test("only the session's own speaker gets in, and only well-formed speech", async () => {
