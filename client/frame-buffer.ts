@@ -1,11 +1,17 @@
 /** A compressed frame of speech, as it came from the edge. */
 export interface SpeechFrame {
-  /** 0-based within the utterance. */
+  /**
+   * 0-based within the utterance. Negative: not to be shown, but a video decoder
+   * needs it, because the utterance begins between two key frames.
+   */
   readonly number: number;
   /** When it is due, in milliseconds of the sound. */
   readonly timeMs: number;
   readonly backgroundIndex: number;
-  readonly image: Blob;
+  /** A JPEG image, or an H.264 access unit with start codes (annex B). */
+  readonly data: Uint8Array<ArrayBuffer>;
+  /** A decoder can begin with it. Images all are. */
+  readonly isKeyFrame: boolean;
 }
 
 export interface FrameBufferLimits {
@@ -33,7 +39,7 @@ export class FrameBuffer {
     this.#limits = { maxFrames: 250, maxBytes: 64 * 1024 * 1024, ...limits };
   }
 
-  /** Frames received in total. */
+  /** Frames to be shown that have been received in total. */
   get received(): number {
     return this.#received;
   }
@@ -43,9 +49,10 @@ export class FrameBuffer {
     return this.#lastTimeMs;
   }
 
-  /** Frames held. */
+  /** Frames held that are to be shown. */
   get length(): number {
-    return this.#frames.length;
+    const first = this.#frames.findIndex(({ number }) => number >= 0);
+    return first < 0 ? 0 : this.#frames.length - first;
   }
 
   get full(): boolean {
@@ -66,8 +73,8 @@ export class FrameBuffer {
   async push(frame: SpeechFrame): Promise<void> {
     if (frame.timeMs <= this.#lastTimeMs) return;
     this.#frames.push(frame);
-    this.#bytes += frame.image.size;
-    this.#received++;
+    this.#bytes += frame.data.length;
+    if (frame.number >= 0) this.#received++;
     this.#lastTimeMs = frame.timeMs;
     while (this.full && !this.#ended) {
       await new Promise<void>((resolve) => {
@@ -88,7 +95,7 @@ export class FrameBuffer {
     let count = 0;
     while (count + 1 < this.#frames.length && this.#frames[count + 1]!.timeMs <= timeMs) count++;
     if (count === 0) return;
-    for (const frame of this.#frames.splice(0, count)) this.#bytes -= frame.image.size;
+    for (const frame of this.#frames.splice(0, count)) this.#bytes -= frame.data.length;
     if (!this.full) this.#wake();
   }
 
@@ -97,6 +104,23 @@ export class FrameBuffer {
     this.#frames = [];
     this.#bytes = 0;
     this.end(this.#error);
+  }
+
+  /** Forgets everything and takes frames anew: those after frame `number`, which is at `timeMs`. */
+  restartAfter(number: number, timeMs: number): void {
+    this.#frames = [];
+    this.#bytes = 0;
+    this.#received = number + 1;
+    this.#lastTimeMs = timeMs;
+    this.#ended = false;
+    this.#error = null;
+    this.#wake();
+  }
+
+  /** The frames held, from `number` on. */
+  from(number: number): readonly SpeechFrame[] {
+    const first = this.#frames.findIndex((frame) => frame.number >= number);
+    return first < 0 ? [] : this.#frames.slice(first);
   }
 
   /** Frame `number`, while it is held. */
