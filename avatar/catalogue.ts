@@ -2,7 +2,13 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { AvatarError } from "./avatar-error.ts";
 import { checkAvatarId, isAvatarId } from "./avatar-id.ts";
-import { type AvatarSummary, findTrack, type Manifest, parseManifest, parsePointer } from "./manifest.ts";
+import {
+  type AvatarSummary,
+  findTrack,
+  type Manifest,
+  parseManifest,
+  parsePointer,
+} from "./manifest.ts";
 import type { ObjectStore, ReadOptions } from "./object-store.ts";
 
 const MAX_POINTER_BYTES = 16 * 1024;

@@ -81,7 +81,7 @@ function createProgram(): Command {
     .option(
       "--renditions <list>",
       "of H.264: quantisers of key and other pictures, 10 to 45, the finest first",
-      "24/30,29/35",
+      "22/27,26/32,31/37",
     )
     .option("--video-mode <mode>", "of H.264: band, or box for the least CPU at the edge", "band")
     .option(
@@ -114,10 +114,10 @@ function createProgram(): Command {
     .action(async (id, options) => (await import("./commands/inspect.ts")).runInspect(id, options));
 
   addAccess(program.command("render"))
-    .description("offline: numbered PNG files of an avatar that speaks")
+    .description("offline: an avatar that speaks, as numbered PNG files or an MP4 with the sound")
     .requiredOption("--avatar <id>", "id of the avatar")
     .requiredOption("--audio <file>", "WAV file")
-    .requiredOption("--out <dir>", "folder for frames/%06d.png")
+    .requiredOption("--out <path>", "film.mp4, or a folder for frames/%06d.png")
     .option("--start <n>", "playback position of the first frame", "0")
     .option("--root <dir>", "folder that holds `avatars/`", ".data")
     .option("--core <url>", "a running core; one is started if left out")

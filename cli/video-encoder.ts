@@ -4,7 +4,7 @@ import type { Rendition, VideoEncoder, VideoRequest } from "../avatar/publish/vi
 import { FRAMES_PER_SECOND } from "../avatar/speech-timing.ts";
 import { placesOf, planLoop } from "../edge/background/video-loop.ts";
 import { peakKilobits } from "../edge/compositor/h264/encode-track.ts";
-import { decodeGroupEntry } from "../edge/compositor/h264/group-entry.ts";
+import { decodeGroupEntry, MAX_GROUP_BYTES } from "../edge/compositor/h264/group-entry.ts";
 import { createThreadPool } from "../edge/runtime/thread-pool.ts";
 
 /** A group that a thread is to code. */
@@ -52,10 +52,16 @@ export function createVideoEncoder(
     version: ENCODER_VERSION,
     parallel: threads,
     groups,
-    encode(group, { intraQp, interQp }, onProgress) {
+    async encode(group, { intraQp, interQp }, onProgress) {
       const { start, end } = groups[group]!;
       const { id } = summary;
-      return pool.run({ root, id, start, end, mode, softEdge, intraQp, interQp }, onProgress);
+      const order = { root, id, start, end, mode, softEdge, intraQp, interQp };
+      const entry = await pool.run(order, onProgress);
+      if (entry.length <= MAX_GROUP_BYTES) return entry;
+      throw new AvatarError(
+        "invalid_source",
+        `the video of ${id} has ${entry.length} bytes in ${end - start} frames at ${intraQp}/${interQp}, and edges take ${MAX_GROUP_BYTES}: use coarser --renditions`,
+      );
     },
     peakKilobits(group, bytes) {
       const { start, end, map } = groups[group]!;

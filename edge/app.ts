@@ -9,12 +9,15 @@ import { RequestError } from "./http/request-error.ts";
 import { stampAnswers } from "./http/stamp-answers.ts";
 import { traceRequests } from "./http/trace-requests.ts";
 import type { EdgeVariables } from "./http/variables.ts";
+import { openLive } from "./live/open-live.ts";
+import type { UpgradeSocket } from "./live/socket/live-socket.ts";
 import { type EdgeParts, FREE_SHARING } from "./parts.ts";
 import { avatarRoutes } from "./routes/avatars.ts";
 import { type CompositingOptions, compositingRoutes } from "./routes/compositing.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
 import { speakRoute } from "./routes/speak.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { openComposers } from "./speak/open-composers.ts";
@@ -25,6 +28,10 @@ import { Speaker } from "./speak/speaker.ts";
 export interface EdgeApp {
   /** As the Fetch standard's handlers; `env` and `context` are a Worker's. */
   fetch(request: Request, env?: unknown, context?: unknown): Response | Promise<Response>;
+  /** Answers a request for a WebSocket, which `upgrade` makes. */
+  connect(request: Request, upgrade: UpgradeSocket): Response | Promise<Response>;
+  /** Ends what would go on for ever: live sessions. */
+  stop(): void;
   /** For a runtime that can carry gRPC. */
   readonly compositing: CompositingOptions;
 }
@@ -44,7 +51,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
     sharing = FREE_SHARING,
   } = parts;
   const directory = new AvatarDirectory({ store, logger, now, sharing });
-  const { composers, prepared, idleFrames, tracks } = openComposers({
+  const { composers, prepared, idleFrames, mouths, tracks } = openComposers({
     config,
     store,
     preparer,
@@ -58,6 +65,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
     now,
   });
   const prewarmer = new Prewarmer({ core, composers, now });
+  const live = openLive({ config, access, directory, composers, mouths, core, logger });
   const { limits } = config;
   const compositing: CompositingOptions = {
     access,
@@ -77,11 +85,12 @@ export function createApp(parts: EdgeParts): EdgeApp {
   app.use(accessLog(logger, now));
   app.route("/", healthRoutes({ core, store, access, logger }));
   app.use("/metrics", authoriseOperator(access));
-  app.route("/", metricsRoutes({ prepared, tracks, speaker, core }));
+  app.route("/", metricsRoutes({ prepared, tracks, speaker, core, live: live.sessions }));
   app.use("/v1/*", authorise(access));
   app.route("/v1/tokens", tokenRoutes(access, directory));
   app.route("/v1/avatars", avatarRoutes({ directory, idleFrames, prewarmer, jpeg: config.jpeg }));
   app.route("/v1/avatars", speakRoute(compositing));
+  app.route("/v1", sessionRoutes({ directory, ...live }));
   app.route("/", compositingRoutes(compositing));
   if (assets) app.route("/", pageRoutes(assets));
 
@@ -101,6 +110,8 @@ export function createApp(parts: EdgeParts): EdgeApp {
   });
   return {
     fetch: (request, env, context) => app.fetch(request, env as never, context as never),
+    connect: live.connect,
+    stop: () => live.sessions.endAll("going_away"),
     compositing,
   };
 }

@@ -3,6 +3,7 @@ import { parseSettings, SettingsError } from "../avatar/settings.ts";
 import { accessSchema, contradictionIn } from "./access/access-settings.ts";
 import { coreDiscoverySchema, MAX_CORES } from "./core/discovery-settings.ts";
 import type { CoreAddress } from "./core/fleet/core-node.ts";
+import { liveSchema } from "./live/live-settings.ts";
 
 const MEGABYTE = 1024 * 1024;
 const LOCAL_CORE = "http://127.0.0.1:50051";
@@ -84,6 +85,8 @@ const configSchema = z.strictObject({
       max_speaking: z.int().min(1).max(100_000).default(64),
     })
     .prefault({}),
+  /** Live sessions. */
+  live: liveSchema.prefault({}),
   cache: z
     .strictObject({
       /** Prepared frames of all avatars together; one of 720p has 60 to 600 KB. */

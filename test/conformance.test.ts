@@ -8,6 +8,7 @@ import {
   createGrpcWebTransport,
   Http2SessionManager,
 } from "@connectrpc/connect-node";
+import { BufferSource, EncodedPacketSink, Input, type InputTrack, MP4 } from "mediabunny";
 import { createImageCodecs } from "../avatar/image/codecs.ts";
 import { rgbaToRgb } from "../avatar/image/crop.ts";
 import { silentLogger } from "../avatar/logger.ts";
@@ -193,6 +194,33 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
       );
     });
 
+    test("a film over HTTP", async () => {
+      const response = await post("packed/speak?format=mp4&start=2", WAV);
+      assert.equal(response.status, 200, response.statusText);
+      assert.equal(response.headers.get("content-type"), "video/mp4");
+      const source = new BufferSource(await response.arrayBuffer());
+      const input = new Input({ source, formats: [MP4] });
+      const [picture, sound] = [
+        await input.getPrimaryVideoTrack(),
+        await input.getPrimaryAudioTrack(),
+      ];
+      assert.ok(picture && sound);
+      const read = async (track: InputTrack) => {
+        const sink = new EncodedPacketSink(track);
+        const packets: Uint8Array[] = [];
+        for await (const packet of sink.packets()) packets.push(packet.data);
+        return packets;
+      };
+      const pictures = await read(picture);
+      const count = frameCount(SAMPLES.length);
+      assert.equal(pictures.length, count + 2);
+      assert.ok(Math.abs((await picture.computeDuration()) - count / 25) < 0.001);
+      assert.ok((await sound.computeDuration()) >= SAMPLES.length / 16_000);
+      keep("packed mp4", Buffer.concat([...pictures, ...(await read(sound))]));
+      const [status] = await problem(await post("plain/speak?format=mp4", WAV));
+      assert.equal(status, 400);
+    });
+
     test("an upload that goes on while frames come", async () => {
       const pieces = [WAV.subarray(0, 30_000), WAV.subarray(30_000)];
       const body = new ReadableStream<Uint8Array>({
@@ -325,7 +353,7 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
         [() => get("/v1/avatars/packed/frames/first.png"), 404, /frames are called/],
         [() => get("/v1/avatars?limit=0"), 400, /use 1 to/],
         [() => get("/nowhere"), 404, /nothing at/],
-        [() => post("packed/speak?format=gif", WAV), 400, /png, jpeg or h264/],
+        [() => post("packed/speak?format=gif", WAV), 400, /png, jpeg, h264 or mp4/],
         [() => post("packed/speak?start=-1", WAV), 400, /playback position/],
         [() => post("nobody/speak", WAV), 404, /no avatar nobody/],
         [() => post("packed/speak", WAV, "text/plain"), 415, /not supported/],

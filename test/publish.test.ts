@@ -80,8 +80,8 @@ describe("publish", { timeout: 110_000 }, () => {
     for (const kind of ["png", "jpeg", "mouth", "h264"] as const) {
       const track = findTrack(manifest, kind);
       assert.ok(track);
-      // The loop of four frames is one group, in two renditions.
-      const entries = kind === "h264" ? 2 : manifest.frameCount;
+      // The loop of four frames is one group, in three renditions.
+      const entries = kind === "h264" ? 3 : manifest.frameCount;
       const pack = await PackReader.open(store, `${prefix}${track.file}`, track, { entries });
       assert.equal((await pack.readSpan(0, entries - 1)).length, entries);
     }
@@ -252,7 +252,7 @@ describe("publish", { timeout: 110_000 }, () => {
     assert.equal(finished.status, 0, finished.err);
     const parts = [1, 2, 3].map((n) => finished.steps.filter(isPart(n)).length);
     assert.deepEqual(parts, [0, 0, 1]);
-    assert.match(finished.err, /preparing ada: 16 of 16 \(16 from before\), done/);
+    assert.match(finished.err, /preparing ada: 22 of 22 \(22 from before\), done/);
     await assertSame(s3Store("parts"), s3Store("parts-whole"));
 
     // An upload that the store has forgotten begins anew.

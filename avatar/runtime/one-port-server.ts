@@ -6,6 +6,7 @@ import {
 } from "node:http";
 import { createServer as createHttp2Server, type Http2Session } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import {
   createServer as createTlsServer,
   type TlsOptions,
@@ -49,6 +50,8 @@ export interface OnePortOptions {
   readonly keepAlive?: KeepAliveOptions;
   /** Milliseconds for the handshake, and then for the first bytes. Default: 10 s. */
   readonly firstBytesTimeoutMs?: number;
+  /** Takes connections that ask for another protocol (RFC 9110, 7.8). Default: nobody does. */
+  readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** Milliseconds for all of an HTTP/1.1 request. Default: Node's, 5 minutes. */
   readonly requestTimeoutMs?: number;
 }
@@ -90,6 +93,7 @@ export async function listenOnOnePort(
     if (isDraining) response.shouldKeepAlive = false;
     handler(request, response);
   });
+  if (options.onUpgrade) http1.on("upgrade", options.onUpgrade);
   // It does not listen itself, and only this starts what enforces its time limits.
   http1.emit("listening");
   const onStream = (request: IncomingMessage, response: ServerResponse) => {

@@ -97,7 +97,7 @@ function parseVideo({ renditions, videoMode }: PublishOptions): VideoRequest {
     const isKnown = [intraQp, interQp].every((qp = 0) => qp >= MIN_QP && qp <= MAX_QP);
     if (isKnown) return { intraQp: intraQp!, interQp: interQp! };
     throw usage(
-      `--renditions ${renditions}: use pairs of quantisers from ${MIN_QP} to ${MAX_QP}, such as 24/30,29/35`,
+      `--renditions ${renditions}: use pairs of quantisers from ${MIN_QP} to ${MAX_QP}, such as 22/27,26/32`,
     );
   });
   if (parsed.length > MAX_RENDITIONS) {

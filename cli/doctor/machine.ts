@@ -14,6 +14,7 @@ const BUILT_FILES = [
   "proto/gen/grpc/health/v1/health_pb.js",
   "proto/gen/grpc/reflection/v1/reflection_pb.js",
   "avatar/image/gen/resize.wasm",
+  "edge/audio/gen/opus.wasm",
   "edge/compositor/gen/jpeg.wasm",
   "edge/compositor/gen/png.wasm",
   "client/dist/index.html",

@@ -141,7 +141,7 @@ async function importsOf(entries: readonly string[]): Promise<Metafile> {
     platform: "node",
     packages: "external",
     // Source phase imports, which esbuild does not parse.
-    external: ["*/gen/png.js", "*/gen/jpeg.js", "*/gen/resize.js"],
+    external: ["png", "jpeg", "resize", "h264", "aac", "opus"].map((name) => `*/gen/${name}.js`),
     plugins: [{ name: "commands", setup: leaveOutCommands }],
     logLevel: "silent",
   });

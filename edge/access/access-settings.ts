@@ -33,6 +33,8 @@ const tenantSchema = z.strictObject({
   requests_per_minute: z.int().min(1).max(10_000_000).optional(),
   /** Utterances at the same time; in Workers per isolate. Without it only limits.max_speaking counts. */
   speaking: z.int().min(1).max(100_000).optional(),
+  /** Live sessions at the same time; in Workers per isolate. Without it only live.max_sessions counts. */
+  sessions: z.int().min(1).max(100_000).optional(),
 });
 
 /** `access` of the edge's configuration: who may use it. */

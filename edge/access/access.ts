@@ -35,11 +35,22 @@ export interface Credentials {
   readonly isForwarded: boolean;
 }
 
+/** What a join token says of who brings it. */
+export interface JoinIdentity {
+  readonly tenantId: string | null;
+  readonly avatarId: string;
+  /** Its `jti`. */
+  readonly id: string;
+}
+
 /** Who may use the edge, and how much. */
 export class Access {
   readonly isOpen: boolean;
   /** Longest life of a session token, in seconds. */
   readonly maxLifetimeS: number;
+  /** With which tokens are signed and checked: the same at all edges of an audience. */
+  readonly tokenKeys: readonly TokenKey[];
+  readonly audience: string;
   readonly #isForThisMachine: boolean;
   readonly #limiter: RateLimiter;
   readonly #logger: Logger;
@@ -56,6 +67,8 @@ export class Access {
     this.isOpen = isOpen;
     this.#isForThisMachine = options.isForThisMachine;
     this.maxLifetimeS = max_lifetime_s;
+    this.tokenKeys = tokenKeys;
+    this.audience = audience;
     this.#limiter = limiter;
     this.#logger = logger.with({ audit: true });
     this.#tokens = new SessionTokens({
@@ -144,6 +157,25 @@ export class Access {
     return issued;
   }
 
+  /**
+   * Who comes with a token of a live session, which has been checked.
+   * @param tenantId null where no tenant made the session
+   * @throws RequestError 401, 403
+   */
+  admitJoining(
+    { tenantId, avatarId, id }: JoinIdentity,
+    credentials: Omit<Credentials, "authorization">,
+  ): Caller {
+    if (this.isOpen) this.#admitAnyone({ ...credentials, authorization: null });
+    const tenant = tenantId === null ? null : (this.#tenants.get(tenantId) ?? null);
+    if (tenantId !== null && !tenant) {
+      throw new RequestError(401, "the join token is refused: its tenant is not known here");
+    }
+    const caller = { kind: "token", tenant, avatarId, credential: id } as const;
+    checkOrigin(caller, { ...credentials, authorization: null });
+    return caller;
+  }
+
   #admitAnyone({ isForwarded }: Credentials): Caller {
     if (!isForwarded || !this.#isForThisMachine) return ANYONE;
     throw new RequestError(
@@ -176,12 +208,14 @@ export class Access {
   }
 }
 
-function toTenant({ id, origins, requests_per_minute, speaking }: TenantSettings): Tenant {
+function toTenant(settings: TenantSettings): Tenant {
+  const { id, origins, requests_per_minute, speaking, sessions } = settings;
   const all = new Set(origins);
   return {
     id,
     requestsPerMinute: requests_per_minute ?? null,
     maxSpeaking: speaking ?? null,
+    maxSessions: sessions ?? null,
     allowsOrigin: (origin) => all.has("*") || all.has(origin),
   };
 }

@@ -19,6 +19,8 @@ export interface Tenant {
   readonly requestsPerMinute: number | null;
   /** Utterances at the same time; null: only the edge's own limit counts. */
   readonly maxSpeaking: number | null;
+  /** Live sessions at the same time; null: only the edge's own limit counts. */
+  readonly maxSessions: number | null;
   allowsOrigin(origin: string): boolean;
 }
 

@@ -115,19 +115,22 @@ export class SessionTokens {
   }
 }
 
-function asRefusal(error: unknown): RequestError {
+/**
+ * What `jose` says of a token, as a refusal.
+ * @param kind of token
+ */
+export function asRefusal(error: unknown, kind = "session token"): RequestError {
   if (error instanceof RequestError) return error;
-  if (error instanceof errors.JWTExpired) return refused("it has expired: ask for another one");
+  const no = (why: string) => refused(why, kind);
+  if (error instanceof errors.JWTExpired) return no("it has expired: ask for another one");
   if (error instanceof errors.JWTClaimValidationFailed) {
-    return refused(`its ${error.claim} is not what this edge asks for`);
+    return no(`its ${error.claim} is not what this edge asks for`);
   }
-  if (error instanceof errors.JWSSignatureVerificationFailed) {
-    return refused("its signature is wrong");
-  }
-  if (error instanceof errors.JOSEError) return refused("it is not a token of this edge");
+  if (error instanceof errors.JWSSignatureVerificationFailed) return no("its signature is wrong");
+  if (error instanceof errors.JOSEError) return no("it is not a token of this edge");
   throw error;
 }
 
-function refused(why: string): RequestError {
-  return new RequestError(401, `the session token is refused: ${why}`);
+function refused(why: string, kind = "session token"): RequestError {
+  return new RequestError(401, `the ${kind} is refused: ${why}`);
 }

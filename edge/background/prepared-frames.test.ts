@@ -12,6 +12,7 @@ import { ByteBudget } from "./byte-budget.ts";
 import { FramePacks } from "./frame-packs.ts";
 import { createFramePreparer, type FramePreparer } from "./frame-preparer.ts";
 import { IdleFrames } from "./idle-frames.ts";
+import { OwnMouths } from "./own-mouths.ts";
 import { PlainFrames } from "./plain-frames.ts";
 import { PreparedFrames } from "./prepared-frames.ts";
 
@@ -214,9 +215,7 @@ test("an idle frame is the prepared one with its own mouth", async () => {
   const { frames: prepared, avatar, store, packs, preparer } = setUp("plain", files);
   const splicer = new Splicer();
   const idle = new IdleFrames({
-    plain: new PlainFrames(store),
-    packs,
-    preparer,
+    mouths: new OwnMouths({ plain: new PlainFrames(store), packs, preparer }),
     prepared,
     splicer,
     maxBytes: 1e8,

@@ -2,8 +2,9 @@ import { AvatarError } from "../../avatar/avatar-error.ts";
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import { findTrack } from "../../avatar/manifest.ts";
 import type { PackReader } from "../../avatar/pack-reader.ts";
-import { decodeGroupEntry } from "../compositor/h264/group-entry.ts";
+import { decodeGroupEntry, MAX_GROUP_BYTES } from "../compositor/h264/group-entry.ts";
 import type { StreamFormat } from "../compositor/h264/parameter-sets.ts";
+import { PartPool } from "../compositor/h264/part-pool.ts";
 import type { SliceMode } from "../compositor/h264/slice-map.ts";
 import type { Group, Track, TrackFrame } from "../compositor/h264/track.ts";
 import { FREE_SHARING, type Sharing } from "../parts.ts";
@@ -52,6 +53,9 @@ export class VideoTracks {
     });
   }
 
+  /** Coders of mouths, for all who speak. */
+  readonly parts = new PartPool();
+
   /** Groups in memory, and their bytes. */
   get stats(): { readonly groups: number; readonly bytes: number } {
     return { groups: this.#groups.size, bytes: this.#groups.bytes };
@@ -97,6 +101,12 @@ export class VideoTracks {
 }
 
 async function readGroup({ avatar, pack, entry, planned }: Wanted): Promise<LoadedGroup> {
+  if (pack.entryBytes(entry) > MAX_GROUP_BYTES) {
+    throw new AvatarError(
+      "invalid_avatar",
+      `group ${entry} of the video of ${avatar.summary.id} has ${pack.entryBytes(entry)} bytes, and ${MAX_GROUP_BYTES} are allowed: publish it with coarser --renditions`,
+    );
+  }
   const bytes = await pack.read(entry);
   const { map, start, end } = planned;
   const group = decodeGroupEntry(bytes, map, placesOf(avatar.manifest, start, end));

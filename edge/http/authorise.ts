@@ -65,12 +65,20 @@ export function refuseSecretsIn(url: string): void {
 }
 
 function credentialsOf(c: EdgeContext): Credentials {
-  const origin = c.req.header("origin") ?? null;
+  const authorization = c.req.header("authorization") ?? null;
+  return { authorization, ...surroundingsOf((name) => c.req.header(name), c.req.url) };
+}
+
+/** What of a request says who asks, beside what he says himself. */
+export function surroundingsOf(
+  header: (name: string) => string | undefined,
+  url: string,
+): Omit<Credentials, "authorization"> {
+  const origin = header("origin") ?? null;
   return {
-    authorization: c.req.header("authorization") ?? null,
     origin,
-    isForwarded: FORWARDED.some((name) => c.req.header(name) !== undefined),
-    isSameOrigin: isSameOrigin(origin, c.req.header("sec-fetch-site"), c.req.url),
+    isForwarded: FORWARDED.some((name) => header(name) !== undefined),
+    isSameOrigin: isSameOrigin(origin, header("sec-fetch-site"), url),
   };
 }
 

@@ -19,6 +19,16 @@ export function readFormat(format = "jpeg"): FrameFormat {
   throw new RequestError(400, `format=${format.slice(0, 40)} is not known: use png, jpeg or h264`);
 }
 
+/** `format=` of speech; JPEG if left out. @throws RequestError 400 */
+export function readSpeechFormat(format = "jpeg"): FrameFormat | "mp4" {
+  if (format === "mp4") return format;
+  if (format === "png" || format === "jpeg" || format === "h264") return format;
+  throw new RequestError(
+    400,
+    `format=${format.slice(0, 40)} is not known: use png, jpeg, h264 or mp4`,
+  );
+}
+
 /** `start=`, a playback position in frames; 0 if left out. @throws RequestError 400 */
 export function readStart(start = "0"): number {
   const position = Number(start);

@@ -3,6 +3,7 @@ import type { PreparedFrames } from "../background/prepared-frames.ts";
 import type { VideoTracks } from "../background/video-tracks.ts";
 import type { CoreFleet, CoreFleetStats } from "../core/fleet/core-fleet.ts";
 import type { CoreNode } from "../core/fleet/core-node.ts";
+import type { KnownSession, LiveSessions } from "../live/live-sessions.ts";
 import type { Speaker } from "../speak/speaker.ts";
 
 /** What is counted. */
@@ -11,10 +12,12 @@ export interface MetricsSources {
   readonly tracks: VideoTracks;
   readonly speaker: Speaker;
   readonly core: CoreFleet;
+  readonly live: LiveSessions;
 }
 
 /** `/metrics` in the Prometheus text format, version 0.0.4. */
-export function metricsRoutes({ prepared, tracks, speaker, core }: MetricsSources): Hono {
+export function metricsRoutes(sources: MetricsSources): Hono {
+  const { prepared, tracks, speaker, core, live } = sources;
   const app = new Hono();
   app.get("/metrics", (c) => {
     const { hits, misses, evictions, frames, bytes } = prepared.stats;
@@ -27,6 +30,7 @@ export function metricsRoutes({ prepared, tracks, speaker, core }: MetricsSource
       gauge("speaking", "Utterances under way.", speaker.speaking),
       gauge("video_groups", "Groups of video frames in the cache.", tracks.stats.groups),
       gauge("video_bytes", "Bytes of video in the cache.", tracks.stats.bytes),
+      ...liveMetrics(live),
       ...coreMetrics(core.stats),
     ].join("");
     return c.body(text, 200, {
@@ -35,6 +39,30 @@ export function metricsRoutes({ prepared, tracks, speaker, core }: MetricsSource
     });
   });
   return app;
+}
+
+function liveMetrics(live: LiveSessions): string[] {
+  const sum = (of: (known: KnownSession) => number) =>
+    live.all().reduce((total, known) => total + of(known), 0);
+  return [
+    counter("live_sessions_opened_total", "Live sessions that were opened.", live.opened),
+    gauge("live_sessions", "Live sessions.", live.count),
+    gauge(
+      "live_viewers",
+      "Who watches live sessions.",
+      sum(({ session }) => session.stats.viewers),
+    ),
+    gauge(
+      "live_speaking",
+      "Live sessions in which something is said.",
+      sum(({ session }) => Number(session.isSpeaking)),
+    ),
+    gauge(
+      "live_skipped_frames",
+      "Frames of the sessions there are that came too late.",
+      sum(({ session }) => session.stats.skippedFrames),
+    ),
+  ];
 }
 
 function counter(name: string, help: string, value: number): string {

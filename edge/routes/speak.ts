@@ -3,12 +3,14 @@ import type { Logger } from "../../avatar/logger.ts";
 import { traceFields } from "../../avatar/tracing/tracing.ts";
 import type { AvatarDirectory } from "../background/avatar-directory.ts";
 import { megabytes, uploadTimes } from "../config.ts";
+import { createMp4Stream, MP4_TYPE } from "../container/mp4-stream.ts";
 import { limitBody } from "../http/limit-body.ts";
 import { multipartStream, type Part } from "../http/multipart.ts";
 import { problemJson, toProblem } from "../http/problem.ts";
-import { readFormat, readStart } from "../http/query.ts";
+import { readSpeechFormat, readStart } from "../http/query.ts";
 import { callerOf, type EdgeVariables } from "../http/variables.ts";
 import { CONTENT_TYPES, type FrameFormat } from "../speak/image-format.ts";
+import { picturesOf } from "../speak/pictures-of.ts";
 import type { SpokenFrame } from "../speak/speaker.ts";
 import { startUtterance, type UtteranceOptions } from "../speak/utterance.ts";
 
@@ -32,44 +34,57 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: EdgeVa
   app.post("/:id/speak", async (c) => {
     const requestId = c.get("requestId");
     const trace = c.get("trace");
-    const format = readFormat(c.req.query("format"));
+    const format = readSpeechFormat(c.req.query("format"));
     const start = readStart(c.req.query("start"));
     const caller = callerOf(c);
     const avatar = await directory.get(c.req.param("id"), caller);
     const contentLength = c.req.header("content-length");
-    const { frames, leave } = startUtterance(options, {
-      caller,
-      avatar,
-      audio: limitBody(c.req.raw, bodyLimits),
-      contentType: c.req.header("content-type") ?? "",
-      contentLength: contentLength === undefined ? undefined : Number(contentLength),
-      start,
-      format,
-      signal: c.req.raw.signal,
-      requestId,
-      trace,
-    });
+    const isFilm = format === "mp4";
+    const { frames, speech, leave } = startUtterance(
+      options,
+      {
+        caller,
+        avatar,
+        audio: limitBody(c.req.raw, bodyLimits),
+        contentType: c.req.header("content-type") ?? "",
+        contentLength: contentLength === undefined ? undefined : Number(contentLength),
+        start,
+        format: isFilm ? "h264" : format,
+        signal: c.req.raw.signal,
+        requestId,
+        trace,
+      },
+      { speech: isFilm },
+    );
     // What fails before the first frame still gets a status of its own.
     const first = await frames.next();
 
-    async function* parts(): AsyncGenerator<Part> {
+    async function* taken(): AsyncGenerator<SpokenFrame> {
       try {
-        for (let step = first; !step.done; step = await frames.next()) {
-          yield toPart(step.value, format);
-        }
+        for (let step = first; !step.done; step = await frames.next()) yield step.value;
+      } catch (error) {
+        const fields = { requestId, ...traceFields(trace), error: String(error) };
+        logger.error("speech broke off", fields);
+        throw error;
       } finally {
         leave();
         await frames.return(undefined);
       }
     }
+    if (isFilm) {
+      const { width, height } = avatar.summary;
+      const pictures = picturesOf(taken());
+      const film = createMp4Stream({ width, height, pictures, speech }, c.req.raw.signal);
+      return new Response(film, {
+        headers: { "content-type": MP4_TYPE, "cache-control": "no-store" },
+      });
+    }
     const boundary = `frame-${crypto.randomUUID()}`;
-    const stream = multipartStream(parts(), {
+    const stream = multipartStream(toParts(taken(), format), {
       boundary,
       lastPart: (error) => {
-        const problem = toProblem(error, requestId);
-        const fields = { requestId, ...traceFields(trace), error: String(error) };
-        logger.error("speech broke off", fields);
         const headers = { "Content-Type": "application/problem+json" };
+        const problem = toProblem(error, requestId);
         return { headers, body: [new TextEncoder().encode(problemJson(problem))] };
       },
       onCancel: leave,
@@ -83,6 +98,13 @@ export function speakRoute(options: SpeakRouteOptions): Hono<{ Variables: EdgeVa
   });
 
   return app;
+}
+
+async function* toParts(
+  frames: AsyncIterable<SpokenFrame>,
+  format: FrameFormat,
+): AsyncGenerator<Part> {
+  for await (const frame of frames) yield toPart(frame, format);
 }
 
 function toPart(frame: SpokenFrame, format: FrameFormat): Part {

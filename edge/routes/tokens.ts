@@ -2,11 +2,10 @@ import { Hono } from "hono";
 import * as z from "zod";
 import type { Access } from "../access/access.ts";
 import type { AvatarDirectory } from "../background/avatar-directory.ts";
-import { limitBody } from "../http/limit-body.ts";
+import { readJson } from "../http/read-json.ts";
 import { RequestError } from "../http/request-error.ts";
 import { callerOf, type EdgeVariables } from "../http/variables.ts";
 
-const BODY_LIMITS = { maxBytes: 4096, idleMs: 10_000, totalMs: 10_000, advice: "" };
 const DEFAULT_LIFETIME_S = 600;
 const MIN_LIFETIME_S = 10;
 
@@ -53,17 +52,4 @@ export function tokenRoutes(
   });
 
   return app;
-}
-
-/** An empty body asks for nothing in particular. @throws RequestError 400, 413 */
-async function readJson(request: Request): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of limitBody(request, BODY_LIMITS)) chunks.push(chunk);
-  const text = await new Blob(chunks as Uint8Array<ArrayBuffer>[]).text();
-  if (text.trim() === "") return {};
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new RequestError(400, "the body is no JSON");
-  }
 }

@@ -6,6 +6,7 @@ import { SettingsError } from "../../avatar/settings.ts";
 import { createApp } from "../app.ts";
 import type { EdgeConfig } from "../config.ts";
 import { readCoreAccess } from "./core-access.ts";
+import { upgradeDenoSocket } from "./deno-socket.ts";
 import { edgeConfigFrom } from "./edge-config-file.ts";
 import { createFetchTransport } from "./fetch-transport.ts";
 import { type RunningEdge, urlOf } from "./running-edge.ts";
@@ -66,12 +67,16 @@ export async function startDenoEdge(
   const stopping = new AbortController();
   const server = Deno.serve(
     { hostname: host, port, signal: stopping.signal, onListen() {} },
-    (request) => app.fetch(request),
+    (request) =>
+      request.headers.get("upgrade")?.toLowerCase() === "websocket"
+        ? app.connect(request, upgradeDenoSocket(request))
+        : app.fetch(request),
   );
   return {
     url: urlOf(host, server.addr.port),
     checkCore: (signal) => parts.core.checkHealth(signal),
     async stop() {
+      app.stop();
       stopping.abort();
       const cut = new Promise((resolve) => setTimeout(resolve, DRAIN_LIMIT_MS));
       await Promise.race([server.finished, cut]);

@@ -6,6 +6,7 @@ import { createApp } from "../app.ts";
 import { type EdgeConfig, uploadTimes } from "../config.ts";
 import { createCoreTransports } from "./core-transport.ts";
 import { createGrpcListener } from "./grpc-listener.ts";
+import { createSocketListener } from "./node-sockets.ts";
 import { type RunningEdge, urlOf } from "./running-edge.ts";
 import { createServerParts } from "./server-parts.ts";
 
@@ -41,12 +42,16 @@ export async function startNodeEdge(
       closeAfterRefusal(request, response);
       listener(request, response);
     },
-    { host, port, tls: null, needsCertificate: false, logger, requestTimeoutMs },
+    {
+      ...{ host, port, tls: null, needsCertificate: false, logger, requestTimeoutMs },
+      onUpgrade: createSocketListener(app, logger),
+    },
   );
   return {
     url: urlOf(host, server.port),
     checkCore: (signal) => parts.core.checkHealth(signal),
     async stop() {
+      app.stop();
       server.drain();
       const latest = performance.now() + DRAIN_LIMIT_MS;
       while (underWay > 0 && performance.now() < latest) {

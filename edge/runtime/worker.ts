@@ -17,6 +17,7 @@ import { type EdgeConfig, parseEdgeConfig } from "../config.ts";
 import { openFleet } from "../core/fleet/open-fleet.ts";
 import type { Sharing } from "../parts.ts";
 import { createFetchTransport } from "./fetch-transport.ts";
+import { acceptWorkerSocket } from "./worker-socket.ts";
 
 /** Bindings, variables and secrets, as `wrangler.toml` names them. */
 export interface Env {
@@ -68,6 +69,9 @@ export default {
         { title: "Internal Server Error", status: 500, detail },
         { status: 500, headers },
       );
+    }
+    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
+      return app.connect(request, acceptWorkerSocket);
     }
     return app.fetch(request, env, context);
   },

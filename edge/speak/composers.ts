@@ -18,14 +18,20 @@ export class Composers {
     this.#parts = parts;
   }
 
+  /** Whether the avatar can be had in a format. @throws AvatarError */
+  async has(avatar: PublishedAvatar, format: FrameFormat): Promise<boolean> {
+    return format !== "h264" || (await this.#parts.tracks.open(avatar)).length > 0;
+  }
+
   /**
    * For one stream.
    * @throws RequestError 400 when the avatar cannot be had in that format; AvatarError
    */
   async open(avatar: PublishedAvatar, format: FrameFormat): Promise<FrameComposer> {
     if (format !== "h264") return new ImageComposer(this.#parts, avatar, format);
-    const renditions = await this.#parts.tracks.open(avatar);
-    if (renditions.length > 0) return new VideoComposer(renditions, this.#parts.now);
+    const { tracks, now } = this.#parts;
+    const renditions = await tracks.open(avatar);
+    if (renditions.length > 0) return new VideoComposer(renditions, tracks.parts, now);
     throw new RequestError(
       400,
       `${avatar.summary.id} has no video: publish it with --formats h264, or ask for jpeg`,

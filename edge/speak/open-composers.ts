@@ -3,6 +3,7 @@ import { ByteBudget } from "../background/byte-budget.ts";
 import { FramePacks } from "../background/frame-packs.ts";
 import type { FramePreparer } from "../background/frame-preparer.ts";
 import { IdleFrames } from "../background/idle-frames.ts";
+import { OwnMouths } from "../background/own-mouths.ts";
 import { PlainFrames } from "../background/plain-frames.ts";
 import { PreparedFrames, type PreparedFramesOptions } from "../background/prepared-frames.ts";
 import { VideoTracks } from "../background/video-tracks.ts";
@@ -25,6 +26,7 @@ export interface OpenedComposers {
   readonly composers: Composers;
   readonly prepared: PreparedFrames;
   readonly idleFrames: IdleFrames;
+  readonly mouths: OwnMouths;
   readonly tracks: VideoTracks;
 }
 
@@ -49,10 +51,9 @@ export function openComposers(options: OpenComposersOptions): OpenedComposers {
     ...(pngEffort && { pngEffort }),
     ...sharing,
   });
+  const mouths = new OwnMouths({ plain, packs, preparer, ...sharing });
   const idleFrames = new IdleFrames({
-    plain,
-    packs,
-    preparer,
+    mouths,
     prepared,
     splicer,
     maxBytes: megabytes(cache.idle_mb),
@@ -60,5 +61,5 @@ export function openComposers(options: OpenComposersOptions): OpenedComposers {
   });
   const tracks = new VideoTracks({ packs, maxBytes: megabytes(cache.video_mb), ...sharing });
   const composers = new Composers({ prepared, idleFrames, splicer, tracks, now });
-  return { composers, prepared, idleFrames, tracks };
+  return { composers, prepared, idleFrames, mouths, tracks };
 }

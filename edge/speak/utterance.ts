@@ -6,6 +6,7 @@ import { traceFields } from "../../avatar/tracing/tracing.ts";
 import { type Caller, callerFields } from "../access/caller.ts";
 import { decodeSpeech } from "../audio/decode-audio.ts";
 import { readAhead } from "../audio/read-ahead.ts";
+import { tap } from "../audio/tap.ts";
 import type { EdgeConfig } from "../config.ts";
 import type { FrameFormat } from "./image-format.ts";
 import type { Speaker, SpokenFrame } from "./speaker.ts";
@@ -35,6 +36,11 @@ export interface UtteranceRequest {
   readonly trace: TraceContext | undefined;
 }
 
+export interface UtteranceOutputs {
+  /** Whether the speech is wanted, too. Default no. */
+  readonly speech?: boolean;
+}
+
 /** One utterance that is being spoken, whatever protocol asks for it. */
 export interface Utterance {
   /**
@@ -42,28 +48,40 @@ export interface Utterance {
    * @throws AudioError, RequestError 429, CoreCallError, AvatarError
    */
   readonly frames: AsyncGenerator<SpokenFrame>;
+  /**
+   * What is spoken: 16-bit mono, 16 kHz, as far as the frames have come and a few
+   * seconds more. Null unless it was wanted; then it has to be read or returned.
+   */
+  readonly speech: AsyncGenerator<Int16Array> | null;
   /** Ends what is under way; the frames end with an error. */
   leave(): void;
 }
 
 /** Audio in, frames out, and a line in the log at the end. */
-export function startUtterance(options: UtteranceOptions, request: UtteranceRequest): Utterance {
+export function startUtterance(
+  options: UtteranceOptions,
+  request: UtteranceRequest,
+  outputs: UtteranceOutputs = {},
+): Utterance {
   const { speaker, limits, logger, now } = options;
   const { avatar, requestId, trace } = request;
   const started = now();
   const leaving = new AbortController();
   const signal = AbortSignal.any([request.signal, leaving.signal]);
 
+  const decoded = decodeSpeech(request.audio, request.contentType, {
+    maxSamples: Math.round(limits.max_speech_s * SAMPLE_RATE),
+    ...(request.contentLength !== undefined && { contentLength: request.contentLength }),
+  });
+  const taken = readAhead(decoded, signal);
+  const { main, copy } = outputs.speech ? tap(taken) : { main: taken, copy: null };
+
   async function* speak(): AsyncGenerator<SpokenFrame> {
     let count = 0;
     let firstFrameMs = 0;
     let complete = false;
     try {
-      const speech = decodeSpeech(request.audio, request.contentType, {
-        maxSamples: Math.round(limits.max_speech_s * SAMPLE_RATE),
-        ...(request.contentLength !== undefined && { contentLength: request.contentLength }),
-      });
-      const spoken = speaker.speak({ ...request, speech: readAhead(speech, signal), signal });
+      const spoken = speaker.speak({ ...request, speech: main, signal });
       for await (const frame of spoken) {
         if (count++ === 0) firstFrameMs = Math.round(now() - started);
         yield frame;
@@ -72,6 +90,8 @@ export function startUtterance(options: UtteranceOptions, request: UtteranceRequ
     } finally {
       // The upload may still be on its way, and nobody will read it.
       leaving.abort();
+      // Where nothing was spoken, nobody has read it; who reads the copy learns that it ends.
+      main.return(undefined).catch(() => {});
       logger.info("spoken", {
         requestId,
         ...traceFields(trace),
@@ -85,5 +105,5 @@ export function startUtterance(options: UtteranceOptions, request: UtteranceRequ
     }
   }
 
-  return { frames: speak(), leave: () => leaving.abort() };
+  return { frames: speak(), speech: copy, leave: () => leaving.abort() };
 }

@@ -1,5 +1,6 @@
 import type { StoredTrack } from "../background/video-tracks.ts";
 import { type LiveSession, openSession } from "../compositor/h264/live-session.ts";
+import type { PartPool } from "../compositor/h264/part-pool.ts";
 import type { MouthRegion } from "../core/core-client.ts";
 import { checkRegion } from "./check-region.ts";
 import type { ComposedFrame, ComposeOptions, FrameComposer } from "./frame-composer.ts";
@@ -17,6 +18,7 @@ const MAX_QP = 45;
 /** An access unit per frame, spliced from a published track. */
 export class VideoComposer implements FrameComposer {
   readonly #renditions: readonly StoredTrack[];
+  readonly #pool: PartPool;
   readonly #now: () => number;
   #session: LiveSession | null = null;
   /** That the stream shows, the one that its next key frame begins, and the one that it should. */
@@ -25,11 +27,15 @@ export class VideoComposer implements FrameComposer {
   #wanted: StoredTrack;
   #kilobits: number | null = null;
 
-  /** @param renditions of one avatar, the finest first; for this composer alone */
-  constructor(renditions: readonly StoredTrack[], now: () => number) {
+  /**
+   * @param renditions of one avatar, the finest first; for this composer alone
+   * @param pool for all composers
+   */
+  constructor(renditions: readonly StoredTrack[], pool: PartPool, now: () => number) {
     const [finest] = renditions;
     if (!finest) throw new TypeError("a video without renditions");
     this.#renditions = renditions;
+    this.#pool = pool;
     this.#now = now;
     this.#track = finest;
     this.#next = finest;
@@ -99,7 +105,8 @@ export class VideoComposer implements FrameComposer {
     if (!this.#session) {
       this.#track = wanted;
       this.#next = wanted;
-      this.#session = openSession(wanted, { startAt: place, rate: this.#mouthRate() });
+      const rate = this.#mouthRate();
+      this.#session = openSession(wanted, { startAt: place, rate, pool: this.#pool });
     } else if (this.#next !== wanted) {
       this.#next = wanted;
       this.#session.setTrack(wanted);

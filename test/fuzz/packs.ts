@@ -2,8 +2,11 @@ import { parseArgs } from "node:util";
 import { AvatarError } from "../../avatar/avatar-error.ts";
 import { crc32 } from "../../avatar/image/crc32.ts";
 import { PackReader } from "../../avatar/pack-reader.ts";
+import { decodeGroupEntry, encodeGroupEntry } from "../../edge/compositor/h264/group-entry.ts";
+import { openSession } from "../../edge/compositor/h264/live-session.ts";
 import { PreparedFrameError } from "../../edge/compositor/prepared-frame-error.ts";
 import { readPreparedFrame, Splicer } from "../../edge/compositor/splicer.ts";
+import { randomTrack } from "../support/h264-streams.ts";
 import { createMemoryStore } from "../support/memory-store.ts";
 import { buildPack, buildPacks, describePack, type Pack } from "./material.ts";
 import { mutate } from "./mutate.ts";
@@ -48,7 +51,37 @@ const ATTACKS = {
     const forged = buildPack([mutate(random.pick(pack.entries), random)]);
     return readPack(forged.bytes, forged.stored, spliceEntry);
   },
+  /** The same for video: a session plays what can be read, speaking and not. */
+  async "forged video"(_pack: Pack, random: SeededRandom) {
+    const { track, entries } = random.pick(videos);
+    const n = random.below(entries.length);
+    const { map, frames } = track.groups[n]!;
+    const places = frames.map(({ frame, region }) => ({ frame, region }));
+    try {
+      const bytes = mutate(entries[n]!, random);
+      const group = decodeGroupEntry(new Uint8Array(bytes), map, places);
+      const session = openSession({ ...track, groups: [group] }, { maxCatchUpFrames: 30 });
+      for (let shown = 0; shown < 2 * group.length; shown++) {
+        const { region } = session.next;
+        const mouth = new Uint8Array(3 * region.width * region.height).map((_, i) => i * 31);
+        const isSpeaking = random.below(2) === 0;
+        session.nextFrame({ mouth: isSpeaking ? mouth : null, keyFrame: random.below(4) === 0 });
+      }
+      return "read";
+    } catch (error) {
+      if (error instanceof PreparedFrameError) return "refused";
+      throw error;
+    }
+  },
 } satisfies Record<string, (pack: Pack, random: SeededRandom) => Promise<Outcome>>;
+
+/** Tracks, and their groups as entries. */
+const videos = await Promise.all(
+  (["band", "box"] as const).map(async (mode, n) => {
+    const { track } = await randomTrack(new SeededRandom(20 + n), 12, mode);
+    return { track, entries: track.groups.map((group) => encodeGroupEntry(group, 1)) };
+  }),
+);
 
 const splicer = new Splicer();
 

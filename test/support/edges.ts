@@ -36,7 +36,7 @@ export type Runtime = keyof typeof RUNTIMES;
 const HOME = fileURLToPath(new URL("../..", import.meta.url));
 const START_LIMIT_MS = 60_000;
 /** Newest date that the bundled workerd knows, and the flags, as `wrangler.toml` has them. */
-const COMPATIBILITY = {
+export const COMPATIBILITY = {
   compatibility_date: "2026-01-01",
   compatibility_flags: ["enable_request_signal"],
 };
@@ -93,7 +93,7 @@ async function startDeno({ root, config, environment = {} }: EdgeSettings): Prom
 }
 
 /** The executable itself: the command of the package is a parent that passes no signals on. */
-function denoPath(): string {
+export function denoPath(): string {
   const load = createRequire(import.meta.url);
   return (load("deno/install_api.cjs") as { runInstall(): string }).runInstall();
 }

@@ -26,6 +26,8 @@ const VERSION = 1;
 const HEAD_BYTES = MAGIC.length + 1 + 4;
 const HAS_KEY = 1;
 const IS_SOURCE_KEY = 2;
+/** Of an entry: it is in memory as a whole. One of a 720p film has a tenth of it. */
+export const MAX_GROUP_BYTES = 16 * 1024 * 1024;
 /** Of PCM macroblocks no slice has more. */
 const MAX_SLICE_BYTES = 1 << 24;
 

@@ -27,6 +27,11 @@ export class LivePart {
     this.#source = new SourceReader(group);
   }
 
+  /** Lets go of what it has read: somebody else may use it next. */
+  forget(): void {
+    this.#source.forget();
+  }
+
   /** D as its viewers have it. */
   reconstruction(): Picture {
     return this.#coder.coder.reconstruction();

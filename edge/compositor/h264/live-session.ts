@@ -1,7 +1,8 @@
 import type { Rectangle } from "../../../avatar/rectangle.ts";
 import { AccessUnitWriter } from "./access-unit.ts";
-import { LivePart } from "./live-part.ts";
+import type { LivePart } from "./live-part.ts";
 import { FRAME_NUM_BITS } from "./parameter-sets.ts";
+import { PartPool, placeOf } from "./part-pool.ts";
 import type { Picture } from "./picture.ts";
 import { isSameLoop, Playhead } from "./playhead.ts";
 import { RateControl, type RateTarget } from "./rate-control.ts";
@@ -20,6 +21,8 @@ export interface SessionOptions {
    * Beyond that, D begins intra, which costs a few KB once. Default 30.
    */
   readonly maxCatchUpFrames?: number;
+  /** Where coders of D come from and go to. Default: one of its own. */
+  readonly pool?: PartPool;
 }
 
 export interface FrameRequest {
@@ -64,8 +67,9 @@ export class LiveSession {
   readonly #playhead: Playhead;
   readonly #rate: RateControl;
   readonly #maxCatchUpFrames: number;
-  /** By the size and place of D, the one used last at the end. */
-  readonly #parts = new Map<string, LivePart>();
+  /** Coders of D, by its size and place; none while nobody speaks. */
+  readonly #parts = new Map<string, { readonly group: Group; readonly part: LivePart }>();
+  readonly #pool: PartPool;
   #writer: AccessUnitWriter;
   /** The rendition that takes over at the next key picture. */
   #nextTrack: Track | null = null;
@@ -85,8 +89,7 @@ export class LiveSession {
     this.#rate = new RateControl(track.interQp, framesPerSecond, options.rate ?? DEFAULT_RATE);
     this.#maxCatchUpFrames = options.maxCatchUpFrames ?? DEFAULT_CATCH_UP_FRAMES;
     this.#shownGroup = this.#playhead.group;
-    // So that the first frame need not wait for it.
-    this.#partOf(this.#playhead.group);
+    this.#pool = options.pool ?? new PartPool();
   }
 
   /** The position that `nextFrame` will show, and where its mouth belongs. */
@@ -157,6 +160,8 @@ export class LiveSession {
     const picture = isFirst || !isKeyFrame ? here.picture : here.keyPicture!;
     // Once something else than the published D was shown, its differences fit no more.
     const isPublished = mouth === null && (isKeyFrame || this.#shown === "published");
+    // From here on nobody needs what has been coded.
+    if (isPublished && isKeyFrame) this.close();
     let qp: number | null = null;
     let live: readonly Uint8Array[] = picture.idle;
     if (!isPublished) {
@@ -222,14 +227,25 @@ export class LiveSession {
   }
 
   #partOf(group: Group): LivePart {
-    const { live, slices } = group.map;
-    const key = [live.x, live.y, live.width, live.height, slices.length].join();
-    const part = this.#parts.get(key) ?? new LivePart(group);
-    this.#parts.delete(key);
-    this.#parts.set(key, part);
-    const oldest = this.#parts.keys().next();
-    if (this.#parts.size > MAX_PARTS && !oldest.done) this.#parts.delete(oldest.value);
+    const place = placeOf(group);
+    const known = this.#parts.get(place);
+    if (known) return known.part;
+    const part = this.#pool.take(group);
+    this.#parts.set(place, { group, part });
+    // Where D moves from group to group.
+    for (const [other, used] of this.#parts) {
+      if (this.#parts.size <= MAX_PARTS) break;
+      this.#parts.delete(other);
+      this.#pool.give(used.group, used.part);
+    }
     return part;
+  }
+
+  /** Ends the session: its memory is the pool's. */
+  close(): void {
+    for (const { group, part } of this.#parts.values()) this.#pool.give(group, part);
+    this.#parts.clear();
+    this.#shown = "published";
   }
 }
 

@@ -8,8 +8,8 @@ import { type Picture, pictureOf, planesOf } from "./picture.ts";
 /** The kernels of `assembly/h264.ts`. */
 interface H264Exports extends KernelExports {
   cavlcTables(): number;
-  coderBytes(columns: number, rows: number): number;
-  layOut(at: number, columns: number, rows: number): void;
+  coderBytes(columns: number, rows: number, hasSource: number): number;
+  layOut(at: number, columns: number, rows: number, hasSource: number): void;
   setReach(openSides: number, x: number, y: number, endX: number, endY: number): void;
   sourceOf(plane: number): number;
   referenceOf(plane: number): number;
@@ -53,6 +53,8 @@ export interface CoderOptions {
   readonly openSides: OpenSides;
   /** In macroblocks: what no motion vector may look at; null for nothing. */
   readonly forbidden: Rectangle | null;
+  /** It never codes, but decodes: it has no source. Default false. */
+  readonly isDecoder?: boolean;
 }
 
 /** How a slice is coded. */
@@ -72,6 +74,8 @@ export interface SliceRequest {
 
 /** Room for a macroblock: the 3200 bits that it may have. */
 const MACROBLOCK_BYTES = 400;
+/** Who only decodes begins with room for so much. */
+const USUAL_SLICE_BYTES = 32 * 1024;
 /** For the header, the last macroblock before it proves to be too long, and word stores. */
 const SLICE_REST_BYTES = 4096;
 
@@ -87,13 +91,15 @@ export class MacroblockCoder {
   readonly #layout: number;
   readonly #qpOffsets: number;
   readonly #hints: number;
-  readonly #out: number;
-  readonly #outBytes: number;
+  /** Of a slice, coded or to be decoded. */
+  #out: number;
+  #outBytes: number;
+  readonly #maxOutBytes: number;
   #rgb = 0;
   #rgbBytes = 0;
   #usesQpOffsets = false;
 
-  constructor({ columns, rows, openSides, forbidden }: CoderOptions) {
+  constructor({ columns, rows, openSides, forbidden, isDecoder = false }: CoderOptions) {
     this.columns = columns;
     this.rows = rows;
     const kernels = this.#kernels;
@@ -101,12 +107,15 @@ export class MacroblockCoder {
     kernels.begin();
     kernels.bytes(exports.cavlcTables(), 2912).set(cavlcTableBytes());
     const macroblocks = columns * rows;
-    exports.layOut(kernels.reserve(exports.coderBytes(columns, rows)), columns, rows);
+    const hasSource = Number(!isDecoder);
+    const bytes = exports.coderBytes(columns, rows, hasSource);
+    exports.layOut(kernels.reserve(bytes), columns, rows, hasSource);
     this.#header = kernels.reserve(64);
     this.#layout = kernels.reserve(64);
     this.#qpOffsets = kernels.reserve(macroblocks);
     this.#hints = kernels.reserve(exports.maxHintBytes(columns, rows));
-    this.#outBytes = macroblocks * MACROBLOCK_BYTES + SLICE_REST_BYTES;
+    this.#maxOutBytes = macroblocks * MACROBLOCK_BYTES + SLICE_REST_BYTES;
+    this.#outBytes = isDecoder ? Math.min(this.#maxOutBytes, USUAL_SLICE_BYTES) : this.#maxOutBytes;
     this.#out = kernels.reserve(this.#outBytes);
     const { left, top, right, bottom } = openSides;
     const sides = Number(left) + 2 * Number(top) + 4 * Number(right) + 8 * Number(bottom);
@@ -260,7 +269,12 @@ export class MacroblockCoder {
     isIdr: boolean,
     isSkimmed: boolean,
   ): boolean {
-    if (rbsp.length > this.#outBytes - INPUT_REST_BYTES) return false;
+    const needed = rbsp.length + INPUT_REST_BYTES;
+    if (needed > this.#maxOutBytes) return false;
+    if (needed > this.#outBytes) {
+      this.#outBytes = Math.min(this.#maxOutBytes, 2 * needed);
+      this.#out = this.#kernels.reserve(this.#outBytes);
+    }
     this.#kernels.bytes(this.#out, rbsp.length).set(rbsp);
     return Boolean(
       this.#kernels.exports.decodeSlice(

@@ -25,12 +25,14 @@ export class PartCoder {
   readonly slices: readonly Slice[];
   readonly #firsts: readonly number[];
 
-  constructor(map: SliceMap, part: "static" | "live") {
+  /** @param work `decoder`: it only decodes, which takes less memory */
+  constructor(map: SliceMap, part: "static" | "live", work: "coder" | "decoder" = "coder") {
+    const isDecoder = work === "decoder";
     const { columns, rows, live } = map;
     this.slices = map.slices.filter((slice) => slice.isLive === (part === "live"));
     if (part === "static") {
       const openSides = { left: true, top: true, right: true, bottom: true };
-      this.coder = new MacroblockCoder({ columns, rows, openSides, forbidden: live });
+      this.coder = new MacroblockCoder({ columns, rows, openSides, forbidden: live, isDecoder });
       this.#firsts = this.slices.map(({ first }) => first);
       return;
     }
@@ -42,7 +44,13 @@ export class PartCoder {
       bottom: live.y + live.height === rows,
     };
     const { width, height } = live;
-    this.coder = new MacroblockCoder({ columns: width, rows: height, openSides, forbidden: null });
+    this.coder = new MacroblockCoder({
+      columns: width,
+      rows: height,
+      openSides,
+      forbidden: null,
+      isDecoder,
+    });
     this.#firsts = this.slices.map(
       ({ first }) => (Math.floor(first / columns) - live.y) * width + (first % columns) - live.x,
     );

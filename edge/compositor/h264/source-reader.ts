@@ -10,7 +10,12 @@ export class SourceReader {
 
   /** @param group any of those whose D is where this reader's is */
   constructor({ map }: Group) {
-    this.decoder = new PartCoder(map, "live");
+    this.decoder = new PartCoder(map, "live", "decoder");
+  }
+
+  /** The next source is read from one that needs no other. */
+  forget(): void {
+    this.#last = null;
   }
 
   /**

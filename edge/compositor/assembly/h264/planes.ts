@@ -62,15 +62,23 @@ export function recordOf(mb: i32): usize {
   return records + <usize>mb * RECORD_BYTES;
 }
 
+/** Of the source, per macroblock: three planes. */
+const SOURCE_BYTES: i32 = 384;
+
 /** Bytes that `layOut` takes. */
-export function coderBytes(width: i32, height: i32): i32 {
+export function coderBytes(width: i32, height: i32, hasSource: bool): i32 {
   const luma = (width * 16 + 2 * LUMA_BORDER) * (height * 16 + 2 * LUMA_BORDER);
   const chroma = (width * 8 + 2 * CHROMA_BORDER) * (height * 8 + 2 * CHROMA_BORDER);
-  return width * height * (384 + <i32>RECORD_BYTES) + 2 * (luma + 2 * chroma) + 64;
+  const source = hasSource ? SOURCE_BYTES : 0;
+  return width * height * (source + <i32>RECORD_BYTES) + 2 * (luma + 2 * chroma) + 64;
 }
 
-/** @param at multiple of 16 @param width in macroblocks, as `height` */
-export function layOut(at: usize, width: i32, height: i32): void {
+/**
+ * @param at multiple of 16
+ * @param width in macroblocks, as `height`
+ * @param hasSource false for who only decodes
+ */
+export function layOut(at: usize, width: i32, height: i32, hasSource: bool): void {
   mbWidth = width;
   mbHeight = height;
   sourceStride = <usize>width * 16;
@@ -80,7 +88,7 @@ export function layOut(at: usize, width: i32, height: i32): void {
   sourceY = at;
   sourceU = sourceY + mbs * 256;
   sourceV = sourceU + mbs * 64;
-  records = sourceV + mbs * 64;
+  records = hasSource ? sourceV + mbs * 64 : at;
   const pictures = records + mbs * RECORD_BYTES;
   memory.fill(records, 0, mbs * RECORD_BYTES);
   const luma = lumaStride * <usize>(height * 16 + 2 * LUMA_BORDER);
