@@ -1,5 +1,5 @@
-/** A compressed frame of speech, as it came from the edge. */
-export interface SpeechFrame {
+/** A compressed frame, as it came from the edge. */
+export interface CodedFrame {
   /**
    * 0-based within the utterance. Negative: not to be shown, but a video decoder
    * needs it, because the utterance begins between two key frames.
@@ -7,11 +7,15 @@ export interface SpeechFrame {
   readonly number: number;
   /** When it is due, in milliseconds of the sound. */
   readonly timeMs: number;
-  readonly backgroundIndex: number;
   /** A JPEG image, or an H.264 access unit with start codes (annex B). */
   readonly data: Uint8Array<ArrayBuffer>;
   /** A decoder can begin with it. Images all are. */
   readonly isKeyFrame: boolean;
+}
+
+/** A frame of an utterance. */
+export interface SpeechFrame extends CodedFrame {
+  readonly backgroundIndex: number;
 }
 
 export interface FrameBufferLimits {
@@ -25,9 +29,9 @@ export interface FrameBufferLimits {
  * Received frames that have not been played. When it is full the receiver waits
  * in `push`, the stream is not read, and the edge slows down.
  */
-export class FrameBuffer {
+export class FrameBuffer<Frame extends CodedFrame = SpeechFrame> {
   readonly #limits: Required<FrameBufferLimits>;
-  #frames: SpeechFrame[] = [];
+  #frames: Frame[] = [];
   #bytes = 0;
   #received = 0;
   #lastTimeMs = -Infinity;
@@ -70,7 +74,7 @@ export class FrameBuffer {
   }
 
   /** Adds a frame; resolves when there is room for another. Frames must come in order of time. */
-  async push(frame: SpeechFrame): Promise<void> {
+  async push(frame: Frame): Promise<void> {
     if (frame.timeMs <= this.#lastTimeMs) return;
     this.#frames.push(frame);
     this.#bytes += frame.data.length;
@@ -118,18 +122,18 @@ export class FrameBuffer {
   }
 
   /** The frames held, from `number` on. */
-  from(number: number): readonly SpeechFrame[] {
+  from(number: number): readonly Frame[] {
     const first = this.#frames.findIndex((frame) => frame.number >= number);
     return first < 0 ? [] : this.#frames.slice(first);
   }
 
   /** Frame `number`, while it is held. */
-  frame(number: number): SpeechFrame | undefined {
+  frame(number: number): Frame | undefined {
     return this.#frames.find((frame) => frame.number === number);
   }
 
   /** Up to `count` frames that are due at `timeMs` or later, and the one due before. */
-  upcoming(timeMs: number, count: number): readonly SpeechFrame[] {
+  upcoming(timeMs: number, count: number): readonly Frame[] {
     let first = 0;
     while (first + 1 < this.#frames.length && this.#frames[first + 1]!.timeMs <= timeMs) first++;
     return this.#frames.slice(first, first + count);

@@ -8,6 +8,17 @@ export {
   type TokenSource,
 } from "./edge-api.ts";
 export type { SpeechFrame } from "./frame-buffer.ts";
+export { AvatarSession, type AvatarSessionOptions } from "./live/avatar-session.ts";
+export type {
+  DisconnectReason,
+  SessionEventMap,
+  SessionReady,
+  SessionState,
+  SessionStats,
+  SpeechEnded,
+  SpeechStarted,
+} from "./live/session-events.ts";
+export type { SpeechInput } from "./live/speech-input.ts";
 export { PlayerError, type PlayerErrorCode } from "./player-error.ts";
 export type { DrawnFrame, FormatChange, PlayerState, PlayerStats } from "./player-events.ts";
 export type { SpeechAudio } from "./speech-audio.ts";

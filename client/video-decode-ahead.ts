@@ -1,10 +1,10 @@
 import type { ChunkDecoder, ChunkDecoderEvents, DecodedPicture } from "./chunk-decoder.ts";
-import type { FrameBuffer, SpeechFrame } from "./frame-buffer.ts";
+import type { CodedFrame, FrameBuffer } from "./frame-buffer.ts";
 import { h264Codec } from "./h264-codec.ts";
 import type { PictureDecoder } from "./picture-decoder.ts";
 
 export interface VideoDecodeAheadOptions<Picture> {
-  readonly frames: FrameBuffer;
+  readonly frames: Pick<FrameBuffer<CodedFrame>, "from" | "ended">;
   readonly open: (events: ChunkDecoderEvents<Picture>) => ChunkDecoder;
   /** Milliseconds on a steady clock. */
   readonly now: () => number;
@@ -104,7 +104,7 @@ export class VideoDecodeAhead<Picture extends DecodedPicture> implements Picture
   }
 
   /** The frame to decode now, if it is here. */
-  #next(): SpeechFrame | undefined {
+  #next(): CodedFrame | undefined {
     const frames = this.#options.frames.from(this.#given + 1);
     const [first] = frames;
     const key = frames.findLast(
@@ -135,7 +135,7 @@ export class VideoDecodeAhead<Picture extends DecodedPicture> implements Picture
     this.#decoder?.flush().catch(() => {});
   }
 
-  #give(frame: SpeechFrame): void {
+  #give(frame: CodedFrame): void {
     const decoder = frame.isKeyFrame ? this.#configured(frame.data) : this.#decoder;
     if (!decoder) throw new Error(`the video begins with frame ${frame.number}, no key frame`);
     const nowMs = this.#options.now();
