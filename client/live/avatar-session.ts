@@ -128,7 +128,6 @@ export class AvatarSession extends SessionEvents {
   interrupt(): void {
     this.#running?.playback.hush();
     this.#queue.interrupt();
-    this.#running?.link?.send({ type: "interrupt" });
   }
 
   /**
@@ -218,6 +217,7 @@ export class AvatarSession extends SessionEvents {
     const socket = {
       speech: (message: Uint8Array<ArrayBuffer>) => running.link?.sendBinary(message),
       endSpeech: (epoch: number) => running.link?.send({ type: "speech_end", epoch }),
+      interrupt: () => running.link?.send({ type: "interrupt" }),
     };
     this.#queue.joined(socket, joined.epoch, joined.speechWindow);
   }
@@ -341,8 +341,7 @@ export class AvatarSession extends SessionEvents {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     this.#microphone?.close();
     this.#microphone = null;
-    this.#queue.lost();
-    this.#queue.interrupt();
+    this.#queue.reset();
     this.#segment = 0;
     this.#isSpeaking = false;
     this.#enter("new");

@@ -8,9 +8,8 @@ import { VideoDecodeAhead } from "../video-decode-ahead.ts";
 export type LiveFormat = "h264" | "jpeg";
 
 export interface LivePicturesOptions {
-  readonly fps: number;
   readonly format: LiveFormat;
-  /** A frame is missing: nothing can be shown before the next key frame. */
+  /** Frames had to be thrown away: nothing can be shown before the next key frame. */
   readonly onGap: () => void;
   /** Video cannot be decoded. */
   readonly onError: (error: unknown) => void;
@@ -27,6 +26,7 @@ export class LivePictures {
   readonly #frames = new FrameBuffer<CodedFrame>({ maxFrames: 75, maxBytes: 24 * 1024 * 1024 });
   readonly #decoder: PictureDecoder<Picture>;
   #received = -1;
+  #waitsForKeyFrame = true;
   #drawn = -1;
   #drawnFrames = 0;
   #skippedFrames = 0;
@@ -40,18 +40,25 @@ export class LivePictures {
     return { drawn: this.#drawnFrames, skipped: this.#skippedFrames };
   }
 
+  /** From a frame to its picture, in milliseconds. */
+  get latencyMs(): number {
+    return Math.min(this.#decoder.latencyMs, MOST_LATENCY_MS);
+  }
+
+  /**
+   * Each frame depends on the one that came before it, whatever their times are:
+   * an edge that is late leaves some out, and goes on so that they can be decoded.
+   */
   add(frame: Omit<CodedFrame, "number">): void {
-    const number = Math.round((frame.timeMs * this.#options.fps) / 1000);
-    const follows = number === this.#received + 1;
-    if (!frame.isKeyFrame && (!follows || this.#frames.full)) {
-      // From here on it does not follow either, until there is a key frame.
+    if (!frame.isKeyFrame && (this.#waitsForKeyFrame || this.#frames.full)) {
+      this.#waitsForKeyFrame = true;
       this.#options.onGap();
       return;
     }
     // Nobody has looked for seconds, and it begins anew here.
     if (this.#frames.full) this.#frames.restartAfter(this.#received, this.#frames.lastTimeMs);
-    this.#received = number;
-    void this.#frames.push({ ...frame, number });
+    this.#waitsForKeyFrame = false;
+    void this.#frames.push({ ...frame, number: ++this.#received });
   }
 
   /** Call it for each screen refresh. The picture is there until the next call; null: nothing new. */
@@ -100,7 +107,9 @@ export class LivePictures {
   }
 }
 
-/** A picture that is late by more would be seen to be. */
-const LATE_MS = 80;
+/** A picture that is late by more is not worth drawing; less is better than none. */
+const LATE_MS = 240;
 /** Those that are late, and those that come next. */
-const NEAR_FRAMES = 6;
+const NEAR_FRAMES = 12;
+/** A decoder that needs longer does not keep up, and waiting for it would not help. */
+const MOST_LATENCY_MS = 300;

@@ -25,6 +25,8 @@ export class LiveSound {
   #decoder: AudioDecoder | null = null;
   #resampler: Resampler | null = null;
   #preSkipMs = 0;
+  /** When what is in the decoder belongs. What comes out has times of its own, which know no pauses. */
+  #timesMs: number[] = [];
   #endMs = -Infinity;
 
   /** Make it while the browser counts what happens as the user's doing. */
@@ -73,6 +75,7 @@ export class LiveSound {
       const sound = this.#resampler.process(Float32Array.from(samples, (each) => each / 32_768));
       this.#play(sound, timeMs);
     } else if (this.#decoder && this.#decoder.decodeQueueSize < MOST_PACKETS) {
+      this.#timesMs.push(timeMs - this.#preSkipMs);
       this.#decoder.decode(new EncodedAudioChunk({ type: "key", timestamp: 1000 * timeMs, data }));
     }
   }
@@ -97,9 +100,9 @@ export class LiveSound {
       output: (data) => {
         const samples = new Float32Array(data.numberOfFrames);
         data.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
-        const timeMs = data.timestamp / 1000;
         data.close();
-        if (this.#decoder === decoder) this.#play(samples, timeMs - this.#preSkipMs);
+        const timeMs = this.#decoder === decoder ? this.#timesMs.shift() : undefined;
+        if (timeMs !== undefined) this.#play(samples, timeMs);
       },
       // A packet that cannot be decoded is 20 ms of silence; the next ones may be good.
       error: () => {
@@ -107,6 +110,7 @@ export class LiveSound {
       },
     });
     decoder.configure(OPUS);
+    this.#timesMs = [];
     this.#decoder = decoder;
   }
 

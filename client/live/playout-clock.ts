@@ -50,16 +50,17 @@ export class PlayoutClock {
   /**
    * Something of session time `timestampMs` has arrived at `localMs`.
    * @param isPause Nothing is being heard: the clock may jump ahead.
+   * @param mayBeLateMs By how much it may be late before the clock waits for it.
    * @returns Whether the clock has been moved.
    */
-  arrived(timestampMs: number, localMs: number, isPause: boolean): boolean {
+  arrived(timestampMs: number, localMs: number, isPause: boolean, mayBeLateMs = 0): boolean {
     if (this.#offsetMs === null) {
       this.#move(timestampMs - this.#targetMs - localMs, localMs);
       return true;
     }
     const leadMs = timestampMs - this.at(localMs);
     this.#leastLeadMs = Math.min(this.#leastLeadMs, leadMs);
-    if (leadMs < LEAST_LEAD_MS) {
+    if (leadMs < LEAST_LEAD_MS - mayBeLateMs) {
       // A whole target more would be a longer pause than needed.
       this.#move(this.#offsetMs + leadMs - this.#targetMs / 2, localMs);
       return true;

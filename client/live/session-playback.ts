@@ -60,11 +60,10 @@ export class SessionPlayback {
   }
 
   /** A connection begins: its timestamps need not go on from those of the one before. */
-  begin({ video, audio, avatar }: Joined): void {
+  begin({ video, audio }: Joined): void {
     this.end();
     if (audio) this.#options.sound.use(audio.codec, audio.preSkip);
     this.#pictures = new LivePictures({
-      fps: avatar.fps,
       format: video ?? "jpeg",
       onGap: this.#options.onGap,
       onError: this.#options.onVideoError,
@@ -88,7 +87,12 @@ export class SessionPlayback {
     const isSound = kind === "opus" || kind === "pcm";
     if (isSound && segment <= this.#voidSegment) return;
     const isPause = this.timeMs > this.#soundEndMs;
-    if (this.#clock.arrived(timeMs, this.#local.renderedMs, isPause)) this.#tellSound();
+    // A picture is there when it has been decoded.
+    const readyMs = isSound ? 0 : (this.#pictures?.latencyMs ?? 0);
+    // A pause in the sound is worse than a picture that is a little late.
+    const mayBeLateMs = isSound || isPause ? 0 : LATE_PICTURE_MS;
+    const { renderedMs } = this.#local;
+    if (this.#clock.arrived(timeMs - readyMs, renderedMs, isPause, mayBeLateMs)) this.#tellSound();
     if (isSound) {
       const lengthMs = kind === "opus" ? OPUS_PACKET_MS : data.length / PCM_BYTES_PER_MS;
       this.#soundEndMs = Math.max(this.#soundEndMs, timeMs + lengthMs);
@@ -140,6 +144,8 @@ export class SessionPlayback {
   }
 }
 
+/** Beyond this viewers see that lips and words are apart. */
+const LATE_PICTURE_MS = 100;
 const OPUS_PACKET_MS = 20;
 /** 16 kHz of 16 bits. */
 const PCM_BYTES_PER_MS = 32;

@@ -4,6 +4,7 @@ import { PlayerError } from "../player-error.ts";
 export interface SpeechSocket {
   speech(message: Uint8Array<ArrayBuffer>): void;
   endSpeech(epoch: number): void;
+  interrupt(): void;
 }
 
 interface Waiting {
@@ -22,7 +23,8 @@ export class SpeechQueue {
   #socket: SpeechSocket | null = null;
   #sent = 0;
   #window = 0;
-  #epoch = 0;
+  /** Null before the first connection. */
+  #epoch: number | null = null;
   /** An interruption has been asked for; until its epoch is known, what is sent would be void. */
   #isHeld = false;
 
@@ -58,11 +60,13 @@ export class SpeechQueue {
 
   /** A connection has joined, which may send so much in all. */
   joined(socket: SpeechSocket, epoch: number, window: number): void {
-    if (epoch !== this.#epoch) this.#drop();
+    const isOld = this.#epoch !== null && epoch !== this.#epoch;
+    if (isOld && !this.#isHeld) this.#drop();
     this.#socket = socket;
     this.#epoch = epoch;
-    this.#isHeld = false;
     this.#sent = 0;
+    // It may not have heard of it.
+    if (this.#isHeld) socket.interrupt();
     this.widen(window);
   }
 
@@ -76,10 +80,19 @@ export class SpeechQueue {
     this.#pump();
   }
 
-  /** Forgets what waits; what is pushed from now on is of the next epoch. */
+  /** Asks for silence and forgets what waits; what is pushed from now on is of the next epoch. */
   interrupt(): void {
     this.#drop();
-    this.#isHeld = this.#socket !== null;
+    this.#isHeld = true;
+    this.#socket?.interrupt();
+  }
+
+  /** As it was at first. */
+  reset(): void {
+    this.#drop();
+    this.#socket = null;
+    this.#epoch = null;
+    this.#isHeld = false;
   }
 
   /** Somebody has interrupted, maybe we. */
@@ -97,16 +110,17 @@ export class SpeechQueue {
 
   #pump(): void {
     const socket = this.#socket;
-    while (socket && !this.#isHeld) {
+    const epoch = this.#epoch;
+    while (socket && epoch !== null && !this.#isHeld) {
       const [first] = this.#waiting;
       if (!first) return;
       if (first.samples === null) {
-        socket.endSpeech(this.#epoch);
+        socket.endSpeech(epoch);
       } else {
         const room = Math.min(this.#window - this.#sent, MESSAGE_SAMPLES);
         if (room <= 0 && first.samples.length > 0) return;
         const piece = first.samples.subarray(0, room);
-        if (piece.length > 0) this.#send(socket, piece);
+        if (piece.length > 0) this.#send(socket, epoch, piece);
         first.samples = first.samples.subarray(piece.length);
         if (first.samples.length > 0) continue;
       }
@@ -115,13 +129,13 @@ export class SpeechQueue {
     }
   }
 
-  #send(socket: SpeechSocket, samples: Int16Array): void {
+  #send(socket: SpeechSocket, epoch: number, samples: Int16Array): void {
     this.#sent += samples.length;
     this.#waitingSamples -= samples.length;
     const { buffer, byteOffset, byteLength } = samples;
     const bytes = new Uint8Array(buffer, byteOffset, byteLength).slice();
     const header = { kind: "speech", isKeyFrame: false, timestampMs: 0, sequence: 0 } as const;
-    socket.speech(encodeBinary({ ...header, segment: this.#epoch }, [bytes]));
+    socket.speech(encodeBinary({ ...header, segment: epoch }, [bytes]));
   }
 }
 
