@@ -47,17 +47,20 @@ export function createApp(parts: EdgeParts): EdgeApp {
     assets,
     logger,
     now,
+    encoders,
     tracing = noTracing,
     sharing = FREE_SHARING,
   } = parts;
   const directory = new AvatarDirectory({ store, logger, now, sharing });
-  const { composers, prepared, idleFrames, mouths, tracks } = openComposers({
+  const { composers, prepared, idleFrames, mouths, tracks, pictures } = openComposers({
     config,
     store,
     preparer,
     sharing,
+    ...(encoders && { encoders }),
     now,
   });
+  const describe = composers.describe.bind(composers);
   const speaker = new Speaker({
     core,
     composers,
@@ -70,6 +73,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
   const compositing: CompositingOptions = {
     access,
     directory,
+    describe,
     idleFrames,
     prewarmer,
     speaker,
@@ -85,10 +89,13 @@ export function createApp(parts: EdgeParts): EdgeApp {
   app.use(accessLog(logger, now));
   app.route("/", healthRoutes({ core, store, access, logger }));
   app.use("/metrics", authoriseOperator(access));
-  app.route("/", metricsRoutes({ prepared, tracks, speaker, core, live: live.sessions }));
+  app.route("/", metricsRoutes({ prepared, tracks, pictures, speaker, core, live: live.sessions }));
   app.use("/v1/*", authorise(access));
   app.route("/v1/tokens", tokenRoutes(access, directory));
-  app.route("/v1/avatars", avatarRoutes({ directory, idleFrames, prewarmer, jpeg: config.jpeg }));
+  app.route(
+    "/v1/avatars",
+    avatarRoutes({ directory, describe, idleFrames, prewarmer, jpeg: config.jpeg }),
+  );
   app.route("/v1/avatars", speakRoute(compositing));
   app.route("/v1", sessionRoutes({ directory, ...live }));
   app.route("/", compositingRoutes(compositing));
@@ -111,7 +118,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
   return {
     fetch: (request, env, context) => app.fetch(request, env as never, context as never),
     connect: live.connect,
-    stop: () => live.sessions.endAll("going_away"),
+    stop: () => live.sessions.close("going_away"),
     compositing,
   };
 }

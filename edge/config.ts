@@ -97,6 +97,19 @@ const configSchema = z.strictObject({
       video_mb: z.number().positive().max(1_048_576).default(256),
       /** Idle frames of all avatars together. */
       idle_mb: z.number().positive().max(1_048_576).default(64),
+      /** With video.whole_frames: background frames as the encoder takes them; one of 720p has 1.4 MB. */
+      pictures_mb: z.number().positive().max(1_048_576).default(256),
+    })
+    .prefault({}),
+  /** For avatars that were published without a video track. */
+  video: z
+    .strictObject({
+      /**
+       * Encodes their frames as a whole when somebody asks for video. On Node only,
+       * with the package @napi-rs/webcodecs, which does not come with this one: it
+       * links x264, whose licence is the GPL. Without: such avatars have no video.
+       */
+      whole_frames: z.boolean().default(false),
     })
     .prefault({}),
   /** For avatars that were published without packs. */

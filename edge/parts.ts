@@ -5,6 +5,7 @@ import type { Access } from "./access/access.ts";
 import type { FramePreparer } from "./background/frame-preparer.ts";
 import type { EdgeConfig } from "./config.ts";
 import type { CoreFleet } from "./core/fleet/core-fleet.ts";
+import type { WholeFrameEncoders } from "./speak/whole-frame-encoder.ts";
 
 /** Files of the page and the SDK; null when there is none at the path. */
 export type Assets = (path: string) => Promise<Response | null>;
@@ -34,6 +35,8 @@ export interface EdgeParts {
   readonly core: CoreFleet;
   readonly preparer: FramePreparer;
   readonly assets: Assets | null;
+  /** With video.whole_frames. Default: avatars without a video track have no video. */
+  readonly encoders?: WholeFrameEncoders;
   readonly logger: Logger;
   /** Default: work goes on by itself. */
   readonly sharing?: Sharing;

@@ -33,6 +33,7 @@ test("what cannot be is refused with file, key and what is allowed", () => {
       { capacity: { eviction: "lru" } },
       /unknown key capacity.eviction: allowed here are max_models/,
     ],
+    [{ gpus: { devices: { "00": { memory_gb: 1 } } } }, /gpus.devices.*00/],
     [{ server: { queue_size: 0 } }, /server.queue_size/],
     [{ models: { "../x": {} } }, /models/],
     [

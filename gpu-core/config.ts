@@ -68,7 +68,9 @@ const gpusSchema = z.strictObject({
   /** Weights and arithmetic of the U-Net. */
   precision: precisionSchema.default("fp32"),
   /** By index, what differs for one device. */
-  devices: z.record(z.string().regex(/^\d+$/), deviceSchema).default({}),
+  devices: z
+    .record(z.string().regex(/^(0|[1-9]\d*)$/, "expected an index such as 0"), deviceSchema)
+    .default({}),
 });
 
 const batchingSchema = z.strictObject({

@@ -130,7 +130,7 @@ describe("bad input gets its documented answer, and the next good request works"
   });
   test("parameters", async () => {
     const body = () => wavFile(tone(800));
-    await expectProblem(await post("tiny/speak?format=gif", body()), 400, /png or jpeg/);
+    await expectProblem(await post("tiny/speak?format=gif", body()), 400, /png, jpeg, h264 or mp4/);
     await expectProblem(await post("tiny/speak?start=-1", body()), 400, /playback position/);
   });
   test("too much: refused by its length, while it arrives, and by its duration", async () => {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:http2";
 import { after, before, describe, test } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import {
@@ -98,6 +100,39 @@ describe("the core's port", () => {
     }
     const distinct = new Set(whole.map((region) => Buffer.from(region).toString("base64")));
     assert.ok(distinct.size > total / 2, "the mouth follows the speech");
+  });
+
+  test("a deadline that is further away than a timer reaches is none", async () => {
+    for (const [header, value, transport] of [
+      ["grpc-timeout", "99999999H", transports.gRPC()],
+      ["connect-timeout-ms", "9999999999", transports["Connect over HTTP/1.1"]()],
+    ] as const) {
+      const call = { modelId: "one", speech: bytesOf(tone(16_000)), utteranceSamples: 16_000n };
+      const frames = createClient(InferenceService, transport).inferSpeech(
+        { ...call, backgroundIndices: [1, 2] },
+        { headers: { [header]: value } },
+      );
+      assert.equal((await Array.fromAsync(frames)).length, 2, header);
+    }
+  });
+
+  test("probes take GET and HEAD, and no path brings the core down", async () => {
+    const answers = async (path: string, method: string) => {
+      const { status, headers } = await fetch(`${running.url}${path}`, { method });
+      return [status, headers.get("allow")];
+    };
+    assert.deepEqual(await answers("/readyz", "GET"), [200, null]);
+    assert.deepEqual(await answers("/readyz", "HEAD"), [200, null]);
+    assert.deepEqual(await answers("/livez", "POST"), [405, "GET, HEAD"]);
+    // With a scheme that it does not know, HTTP/2 lets any path through.
+    const session = connect(running.url);
+    for (const path of ["constructor", "toString", "__proto__"]) {
+      const request = session.request({ ":scheme": "other", ":path": path });
+      const [headers] = await once(request, "response", { signal: AbortSignal.timeout(5000) });
+      assert.equal(headers[":status"], 404, path);
+      request.close();
+    }
+    session.destroy();
   });
 
   test("InferBatch is the model, in float32", async () => {

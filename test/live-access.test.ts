@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { after, before, test } from "node:test";
 import { WebSocket as NodeSocket } from "ws";
 import { createApiKey, hashOfKey } from "../edge/access/api-key.ts";
@@ -142,6 +143,15 @@ test("secrets in the URL, other paths and plain requests are refused", async () 
     assert.equal(got, status, path.split("?")[0]);
   }
   await end(session);
+});
+
+test("who offers HTTP/2 in the headers is answered as before", async () => {
+  const { hostname, port } = new URL(edges[0]!.url);
+  const headers = { connection: "Upgrade, HTTP2-Settings", upgrade: "h2c", "http2-settings": "" };
+  const request = get({ hostname, port, path: "/livez", headers });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  response.resume();
+  assert.equal(response.statusCode, 200);
 });
 
 test("a viewer's token opens its session where it is not known; a speaker's does not", async () => {

@@ -50,7 +50,7 @@ export interface OnePortOptions {
   readonly keepAlive?: KeepAliveOptions;
   /** Milliseconds for the handshake, and then for the first bytes. Default: 10 s. */
   readonly firstBytesTimeoutMs?: number;
-  /** Takes connections that ask for another protocol (RFC 9110, 7.8). Default: nobody does. */
+  /** Takes connections that ask for a WebSocket. Default: nobody does. */
   readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** Milliseconds for all of an HTTP/1.1 request. Default: Node's, 5 minutes. */
   readonly requestTimeoutMs?: number;
@@ -85,11 +85,14 @@ export async function listenOnOnePort(
   let isDraining = false;
 
   const { requestTimeoutMs } = options;
-  const timeouts = {
+  const http1Options = {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     ...(requestTimeoutMs !== undefined && { requestTimeout: requestTimeoutMs }),
+    // Who offers anything else, HTTP/2 say, is answered in HTTP/1.1 (RFC 9110, 7.8).
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+      options.onUpgrade !== undefined && headers.upgrade?.toLowerCase() === "websocket",
   };
-  const http1 = createHttp1Server(timeouts, (request, response) => {
+  const http1 = createHttp1Server(http1Options, (request, response) => {
     if (isDraining) response.shouldKeepAlive = false;
     handler(request, response);
   });

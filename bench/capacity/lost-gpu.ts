@@ -1,9 +1,9 @@
 import { SeededRandom } from "../../test/fuzz/random.ts";
 import { manyIds } from "../../test/support/many-avatars.ts";
 import { round } from "../compare.ts";
+import type { Series } from "../line-chart.ts";
 import type { Rows } from "../rows.ts";
 import { Audience, converse } from "./person.ts";
-import type { Series } from "./plot.ts";
 import { SETTINGS } from "./settings.ts";
 import { createWorld } from "./world.ts";
 import { zipf } from "./zipf.ts";

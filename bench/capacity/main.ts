@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { lineChart } from "../line-chart.ts";
 import type { Rows, Tables } from "../rows.ts";
 import { benchLostGpu, type LostGpu } from "./lost-gpu.ts";
 import { benchNoisyTenant } from "./noisy-tenant.ts";
 import { benchPeopleServed } from "./people-served.ts";
-import { lineChart } from "./plot.ts";
 import { benchPopularity } from "./popularity.ts";
 
 const GPUS = [1, 2, 3, 4, 5, 6, 7, 8];

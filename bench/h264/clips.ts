@@ -21,6 +21,8 @@ export interface Clip {
   compositeAt(position: number): Picture;
 }
 
+const FILM_FRAMES_PER_SECOND = 30;
+const DEMO_FRAMES_PER_SECOND = 25;
 /** How many positions are measured: two groups of two seconds, and a second time of each. */
 export const CLIP_SECONDS = 8;
 /** Of the demo avatar, mouths come from the frame so much later: its loop keeps the mouth shut. */
@@ -28,40 +30,79 @@ const DEMO_SHIFT = 40;
 
 export async function readClips(): Promise<Clip[]> {
   const clips = [await readDemo()];
-  if (existsSync(FILM)) clips.unshift(await readFilm());
+  if (hasFilm()) clips.unshift(await readFilm());
   else console.log("the film is not here: the demo avatar alone");
   return clips;
 }
 
-async function readFilm(): Promise<Clip> {
-  const bytes = FILM_SIZE.width * FILM_SIZE.height * 3;
-  const images: RgbImage[] = [];
-  for await (const data of readRaw(FILM, "rgb24", bytes)) images.push({ ...FILM_SIZE, data });
-  const regions = images.map(() => FILM_MOUTH);
-  return toClip("filmed 720x974", 30, images, regions, 0);
+export function hasFilm(): boolean {
+  return existsSync(FILM);
 }
 
-async function readDemo(): Promise<Clip> {
+/**
+ * The film, its mouth being what is spliced.
+ * @param height to which it is scaled, mouth and all
+ * @param frames how many positions there are
+ */
+export async function readFilm(
+  height = FILM_SIZE.height,
+  frames = FILM_FRAMES_PER_SECOND * CLIP_SECONDS,
+): Promise<Clip> {
+  const even = (length: number) => 2 * Math.round((length * height) / FILM_SIZE.height / 2);
+  const size = { width: even(FILM_SIZE.width), height };
+  const region = {
+    x: even(FILM_MOUTH.x),
+    y: even(FILM_MOUTH.y),
+    width: even(FILM_MOUTH.width),
+    height: even(FILM_MOUTH.height),
+  };
+  const args = ["-frames:v", String(frames)];
+  if (height !== FILM_SIZE.height) args.push("-vf", `scale=${size.width}:${height}:flags=bicubic`);
+  const images: RgbImage[] = [];
+  const bytes = size.width * size.height * 3;
+  for await (const data of readRaw(FILM, "rgb24", bytes, args)) images.push({ ...size, data });
+  return toClip({
+    name: `filmed ${size.width}x${size.height}`,
+    framesPerSecond: FILM_FRAMES_PER_SECOND,
+    images,
+    regions: images.map(() => region),
+    shift: 0,
+    count: frames,
+  });
+}
+
+/** The demo avatar, which speaks. */
+export async function readDemo(): Promise<Clip> {
   const images: RgbImage[] = [];
   const regions: Rectangle[] = [];
   for await (const { image, rectangle } of readDemoSource().frames()) {
     images.push(image);
     regions.push(intersectFrame(rectangle, image.width, image.height)!);
   }
-  return toClip("demo 1280x720", 25, images, regions, DEMO_SHIFT);
+  return toClip({
+    name: "demo 1280x720",
+    framesPerSecond: DEMO_FRAMES_PER_SECOND,
+    images,
+    regions,
+    shift: DEMO_SHIFT,
+    count: DEMO_FRAMES_PER_SECOND * CLIP_SECONDS,
+  });
 }
 
-/** @param shift of the frame whose mouth is shown */
-function toClip(
-  name: string,
-  framesPerSecond: number,
-  images: readonly RgbImage[],
-  regions: readonly Rectangle[],
-  shift: number,
-): Clip {
+interface Footage {
+  readonly name: string;
+  readonly framesPerSecond: number;
+  readonly images: readonly RgbImage[];
+  readonly regions: readonly Rectangle[];
+  /** Of the frame whose mouth is shown. */
+  readonly shift: number;
+  /** Positions of the loop. */
+  readonly count: number;
+}
+
+function toClip({ name, framesPerSecond, images, regions, shift, count }: Footage): Clip {
   const { width, height } = images[0]!;
   const converter = new PictureConverter();
-  const count = framesPerSecond * CLIP_SECONDS;
   const order = Array.from({ length: count }, (_, n) => backgroundIndex(n, images.length));
   const mouthAt = (position: number) => {
     const frame = order[position]!;
@@ -94,13 +135,17 @@ function toClip(
   };
 }
 
-/** Frames of a video as ffmpeg decodes them. */
+/**
+ * Frames of a video as ffmpeg decodes them.
+ * @param output options of ffmpeg
+ */
 export async function* readRaw(
   file: string,
   format: "rgb24" | "yuv420p",
   frameBytes: number,
+  output: readonly string[] = [],
 ): AsyncGenerator<Uint8Array> {
-  const args = ["-v", "error", "-flags", "unaligned", "-i", file];
+  const args = ["-v", "error", "-flags", "unaligned", "-i", file, ...output];
   const child = spawn("ffmpeg", [...args, "-f", "rawvideo", "-pix_fmt", format, "-"]);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);

@@ -2,14 +2,15 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeTrack } from "../../edge/compositor/h264/encode-track.ts";
-import { openSession } from "../../edge/compositor/h264/live-session.ts";
 import type { SliceMode } from "../../edge/compositor/h264/slice-map.ts";
 import type { Track } from "../../edge/compositor/h264/track.ts";
-import { lineChart } from "../capacity/plot.ts";
-import { median, round } from "../compare.ts";
+import { round } from "../compare.ts";
+import { lineChart } from "../line-chart.ts";
 import type { Rows, Tables } from "../rows.ts";
-import { type Clip, readClips } from "./clips.ts";
+import { type Clip, hasFilm, readClips } from "./clips.ts";
+import { measureFrameSizes } from "./frame-size.ts";
 import { type Quality, qualityOf, rateAt } from "./quality.ts";
+import { mouthsOf, play } from "./speaking.ts";
 import { codeWithX264 } from "./x264.ts";
 
 /** Quantisers of IDR and of P pictures, from fine to coarse. */
@@ -17,9 +18,12 @@ const RENDITIONS = [
   [20, 26],
   [24, 30],
   [28, 34],
+  [32, 38],
 ] as const;
 const MIDDLE = 1;
-const CRFS = { veryfast: [19, 23, 27, 31], ultrafast: [19, 23, 27, 31] } as const;
+const CRFS = { veryfast: [19, 23, 27, 31, 35], ultrafast: [23, 27, 31, 35, 39] } as const;
+/** Axes of PSNR begin and end at multiples of so many decibels. */
+const PSNR_STEP = 4;
 const KEY_SECONDS = 2;
 const MODES: readonly SliceMode[] = ["band", "box"];
 
@@ -32,16 +36,23 @@ export async function benchH264(plot: string | null): Promise<Tables> {
       const found = await measureClip(clip, folder);
       tables[`h264, ${clip.name}`] = found.rows;
       tables[`h264 pack, ${clip.name}`] = found.pack;
-      if (plot !== null) {
-        await mkdir(plot, { recursive: true });
-        const name = `h264-rate-${clip.name.replace(/\W+/g, "-")}.svg`;
-        await writeFile(join(plot, name), chart(clip, found.curves));
-      }
+      await draw(plot, `h264-rate-${clip.name.replace(/\W+/g, "-")}`, chart(clip, found.curves));
+    }
+    if (hasFilm()) {
+      const found = await measureFrameSizes(folder);
+      tables["h264 against the size of the frame"] = found.rows;
+      await draw(plot, "h264-frame-size", found.chart);
     }
     return tables;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function draw(folder: string | null, name: string, svg: string): Promise<void> {
+  if (folder === null) return;
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, `${name}.svg`), svg);
 }
 
 interface Curve {
@@ -66,6 +77,7 @@ async function measureClip(clip: Clip, folder: string) {
     peers.set(preset, points);
   }
   const veryfast = peers.get("veryfast")!;
+  const mouths = mouthsOf(clip);
   const curves: Curve[] = [];
   for (const mode of MODES) {
     const points: Quality[] = [];
@@ -80,11 +92,12 @@ async function measureClip(clip: Clip, folder: string) {
       });
       const frames = clip.background.order.length;
       const publishMs = (performance.now() - started) / frames;
-      const { stream, ms, maxMs } = speak(track, clip);
+      play(track, mouths); // Warms up.
+      const { stream, cpuMs, slowestMs } = play(track, mouths);
       const quality = await qualityOf(stream, clip, folder);
       points.push(quality);
       const name = `spliced, ${mode}, I${intraQp}/P${interQp}`;
-      rows.push({ ...toRow(name, quality, ms, veryfast, maxMs) });
+      rows.push(toRow(name, quality, cpuMs, veryfast, slowestMs));
       if (n === MIDDLE) pack.push(packRow(track, clip, publishMs));
     }
     curves.push({ name: `spliced, ${mode}`, points });
@@ -106,30 +119,9 @@ function toRow(
     "PSNR-Y": round(psnr, 2),
     "rate / x264 veryfast":
       veryfast.length > 1 ? round(kilobitsPerSecond / rateAt(psnr, veryfast), 2) : "",
-    "ms a frame": round(ms, 2),
+    "CPU ms a frame": round(ms, 2),
     "slowest, ms": maxMs === null ? "" : round(maxMs, 2),
   };
-}
-
-/** Plays a track with a mouth in every frame; the first time warms up. */
-function speak(track: Track, clip: Clip) {
-  const count = clip.background.order.length;
-  const mouths = Array.from({ length: count }, (_, position) => clip.mouthAt(position));
-  const play = () => {
-    const session = openSession(track);
-    const times: number[] = [];
-    const parts: Uint8Array[] = [];
-    for (const mouth of mouths) {
-      const started = performance.now();
-      const unit = session.nextFrame({ mouth });
-      times.push(performance.now() - started);
-      parts.push(...unit.parts);
-    }
-    return { times, stream: Buffer.concat(parts) };
-  };
-  play();
-  const { times, stream } = play();
-  return { stream, ms: median(times), maxMs: Math.max(...times) };
 }
 
 function packRow(track: Track, clip: Clip, publishMs: number) {
@@ -153,17 +145,22 @@ function packRow(track: Track, clip: Clip, publishMs: number) {
   };
 }
 
-function chart(clip: Clip, curves: readonly Curve[]): string {
+function chart({ name }: Pick<Clip, "name">, curves: readonly Curve[]): string {
+  const psnrs = curves.flatMap(({ points }) => points.map(({ psnr }) => psnr));
   return lineChart({
-    title: `Quality against rate: ${clip.name}, a mouth in every frame`,
+    title: `Quality against rate: ${name}, a mouth in every frame`,
     note: `IDR every ${KEY_SECONDS} s, Constrained Baseline, x264 with zerolatency on whole frames.`,
-    xLabel: "kbit/s",
-    yLabel: "PSNR of luma above 30 dB",
+    xLabel: "kbit/s, logarithmic",
+    xScale: "log",
+    yLabel: "PSNR of luma, dB",
+    bottom: PSNR_STEP * Math.floor(Math.min(...psnrs) / PSNR_STEP),
+    top: PSNR_STEP * Math.ceil(Math.max(...psnrs) / PSNR_STEP),
+    isDotted: true,
     series: curves.map(({ name, points }) => ({
       name,
       points: points
         .toSorted((a, b) => a.kilobitsPerSecond - b.kilobitsPerSecond)
-        .map(({ kilobitsPerSecond, psnr }) => [kilobitsPerSecond, psnr - 30] as const),
+        .map(({ kilobitsPerSecond, psnr }) => [kilobitsPerSecond, psnr] as const),
     })),
   });
 }

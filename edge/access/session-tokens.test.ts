@@ -137,6 +137,7 @@ test("a set of keys that cannot be used is refused, and not told", () => {
     [() => parseTokenKeys("[]", "keys.json"), /keys.json/],
     [parse([]), /keys.json: keys/],
     [parse([{ ...HMAC, k: "short" }]), /keys.0.k: expected at least 32 bytes/],
+    [parse([{ ...HMAC, k: "a".repeat(45) }]), /keys.0.k: expected base64url/],
     [parse([{ ...HMAC, alg: "none" }]), /keys.0.alg/],
     [parse([{ ...HMAC, alg: "EdDSA" }]), /keys.0/],
     [parse([{ ...ED25519, crv: "X25519" }]), /keys.0.crv/],

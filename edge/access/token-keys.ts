@@ -31,7 +31,12 @@ const hmac = z.strictObject({
   alg: z.literal("HS256"),
   k: z
     .string()
-    .regex(/^[A-Za-z0-9_-]{43,512}$/, `expected at least ${KEY_BYTES} bytes in base64url`),
+    .regex(/^[A-Za-z0-9_-]{43,512}$/, `expected at least ${KEY_BYTES} bytes in base64url`)
+    // Six bits are no byte (RFC 4648, 5): it would fail with the first token.
+    .refine(
+      (text) => text.length % 4 !== 1,
+      "expected base64url: a character is too much or lacks",
+    ),
   ...common,
 });
 

@@ -58,6 +58,11 @@ export class AvatarDirectory {
     throw noAvatar(id);
   }
 
+  /** The version that is current, for who holds an older one perhaps. @throws AvatarError */
+  async currentVersion(id: string): Promise<string> {
+    return (await this.#get(id)).summary.version;
+  }
+
   async #get(id: string): Promise<PublishedAvatar> {
     const known = this.#avatars.get(id);
     if (known) return this.#read(id, known);

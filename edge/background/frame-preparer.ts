@@ -6,6 +6,7 @@ import type { RgbaImage } from "../../avatar/image/types.ts";
 import { mouthRegion } from "../../avatar/manifest.ts";
 import type { Rectangle } from "../../avatar/rectangle.ts";
 import { type Delivery, prepareFrame } from "../compositor/delivery.ts";
+import { PictureConverter } from "../compositor/h264/rgb-to-picture.ts";
 
 /** What the manifest says of a frame whose file is given. */
 export interface FrameShape {
@@ -34,6 +35,11 @@ export interface FramePreparer {
    * @throws ImageError, AvatarError
    */
   cutMouth(file: Uint8Array, shape: FrameShape): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * The whole frame in I420, BT.709 of limited range [width * height * 3 / 2].
+   * @throws ImageError, AvatarError; RangeError for odd sides
+   */
+  toPicture(file: Uint8Array, shape: FrameShape): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** Prepares where it is called. */
@@ -54,6 +60,9 @@ export function createFramePreparer(codecs: Pick<ImageCodecs, "decode">): FrameP
       const image = rgbaToRgb(await decode(file, shape));
       return new Uint8Array(cropRgb(image, shape.region).data);
     },
+    toPicture: async (file, shape) =>
+      // A new one each time, as in `prepareFrame`.
+      new PictureConverter().convertBytes(rgbaToRgb(await decode(file, shape))),
   };
 }
 

@@ -30,6 +30,13 @@ test("the configuration record, byte by byte", () => {
   assert.deepEqual(avcConfiguration(sps, pps), Uint8Array.from(record));
 });
 
+test("of High the record says that it is 4:2:0 of 8 bits", () => {
+  const [sps, pps] = [Uint8Array.of(0x67, 100, 0, 31, 1, 2), Uint8Array.of(0x68, 3)];
+  const record = [1, 100, 0, 31, 0xff, 0xe1, 0, 6, ...sps, 1, 0, 2, ...pps];
+  const found = avcConfiguration(sps, pps);
+  assert.deepEqual(found, Uint8Array.from([...record, 0xfd, 0xf8, 0xf8, 0]));
+});
+
 test("the codec is the coder's own", () => {
   const [sps] = parameterSets(FORMAT);
   assert.equal(avcCodec(sps!.subarray(4)), codecString(FORMAT));

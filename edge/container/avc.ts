@@ -5,6 +5,10 @@ const TYPE_BITS = 0x1f;
 /** Table 7-1. */
 const [SLICE, IDR_SLICE, SEQUENCE_PARAMETERS, PICTURE_PARAMETERS] = [1, 5, 7, 8];
 const LENGTH_BYTES = 4;
+/** profile_idc of those whose record says more. */
+const HIGH = [100, 110, 122, 144];
+/** chroma_format_idc 1, 8 bits twice, no extensions of the sequence parameter set. */
+const HIGH_FORMAT = [0xfc | 1, 0xf8, 0xf8, 0];
 
 /** An access unit as files hold it: slices with their lengths, parameter sets beside them. */
 export interface AvcSample {
@@ -45,8 +49,8 @@ export function avcSample(parts: readonly Uint8Array[]): AvcSample {
 }
 
 /**
- * AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1.2), for profiles that
- * say no more about chroma: Baseline, Main and Extended.
+ * AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1.2), of 4:2:0 with 8 bits:
+ * all that comes here is that, and the High profiles want it said.
  */
 export function avcConfiguration(
   sequenceParameters: Uint8Array,
@@ -62,6 +66,7 @@ export function avcConfiguration(
     ...[sets >> 8, sets & 255, ...sequenceParameters],
     1,
     ...[pictures >> 8, pictures & 255, ...pictureParameters],
+    ...(HIGH.includes(profile!) ? HIGH_FORMAT : []),
   );
 }
 

@@ -3,6 +3,8 @@ import { ImageError } from "../../avatar/image/image-error.ts";
 import { AudioError } from "../audio/audio-error.ts";
 import { PreparedFrameError } from "../compositor/prepared-frame-error.ts";
 import { CoreCallError, type CoreCallErrorCode } from "../core/core-client.ts";
+import { LiveError, type LiveErrorCode } from "../live/live-error.ts";
+import { VideoEncoderError } from "../speak/whole-frame-encoder.ts";
 import { RequestError } from "./request-error.ts";
 
 /** Problem details as RFC 9457 defines them, with the id of the request. */
@@ -22,6 +24,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  406: "Not Acceptable",
   408: "Request Timeout",
   413: "Content Too Large",
   415: "Unsupported Media Type",
@@ -50,6 +53,18 @@ const CORE_STATUS: Record<CoreCallErrorCode, number> = {
   timeout: 504,
   cancelled: 499,
   internal: 502,
+};
+
+const LIVE_STATUS: Record<LiveErrorCode, number> = {
+  ended: 404,
+  no_session: 404,
+  too_many: 429,
+  too_much_speech: 400,
+  old_epoch: 400,
+  no_format: 400,
+  bad_message: 400,
+  refused: 401,
+  unavailable: 503,
 };
 
 /** Which setting is wrong, and where the cores are, is nobody's business but the operator's. */
@@ -97,12 +112,20 @@ function describe(error: unknown): { status: number; detail: string; retryAfterS
     return { status: audioStatus(error.code), detail: error.message };
   }
   if (error instanceof AvatarError) return withRetry(AVATAR_STATUS[error.code], error.message);
+  if (error instanceof VideoEncoderError) {
+    return withRetry(error.code === "timeout" ? 503 : 500, error.message);
+  }
   if (error instanceof PreparedFrameError) return { status: 500, detail: error.message };
   if (error instanceof ImageError) {
     return { status: 500, detail: `a published frame cannot be read: ${error.message}` };
   }
   if (error instanceof CoreCallError) {
     return withRetry(CORE_STATUS[error.code], FOR_STRANGERS[error.code] ?? error.message);
+  }
+  if (error instanceof LiveError) {
+    const { code, message, retryAfterS } = error;
+    const detail = message;
+    return { status: LIVE_STATUS[code], detail, ...(retryAfterS !== undefined && { retryAfterS }) };
   }
   return { status: 500, detail: "an error on our side: the log has more under this request id" };
 }

@@ -21,8 +21,10 @@ export class LiveComposers {
 
   /** Keeps composers of these formats and no others. */
   keep(formats: ReadonlySet<LiveFormat>): void {
-    for (const format of this.#inUse.keys()) {
-      if (!formats.has(format)) this.#inUse.delete(format);
+    for (const [format, { composer }] of this.#inUse) {
+      if (formats.has(format)) continue;
+      this.#inUse.delete(format);
+      composer?.close();
     }
     for (const format of formats) {
       if (this.#inUse.has(format)) continue;
@@ -55,9 +57,10 @@ export class LiveComposers {
     let start = position;
     for (const [format, inUse] of this.#inUse) {
       try {
-        inUse.composer ??= await this.#begin(format, inUse, position);
-        start = Math.min(start, await inUse.composer.startFor(position));
+        const composer = await this.#composerOf(format, inUse, position);
+        if (composer) start = Math.min(start, await composer.startFor(position));
       } catch {
+        inUse.composer?.close();
         inUse.composer = null;
       }
     }
@@ -76,8 +79,9 @@ export class LiveComposers {
     const frames = new Map<LiveFormat, ComposedFrame>();
     const compose = async (format: LiveFormat, inUse: InUse) => {
       try {
-        inUse.composer ??= await this.#begin(format, inUse, position);
-        const { composer, wantsKeyFrame: keyFrame } = inUse;
+        const composer = await this.#composerOf(format, inUse, position);
+        if (!composer) return;
+        const { wantsKeyFrame: keyFrame } = inUse;
         composer.readAhead(position);
         // Beside another format that is shown already it begins where a decoder can.
         if (!inUse.hasBegun && (await composer.startFor(position)) !== position) return;
@@ -86,6 +90,7 @@ export class LiveComposers {
         if (frame.isKeyFrame) inUse.wantsKeyFrame = false;
         frames.set(format, frame);
       } catch (error) {
+        inUse.composer?.close();
         inUse.composer = null;
         inUse.hasBegun = false;
         inUse.wantsKeyFrame = true;
@@ -96,10 +101,21 @@ export class LiveComposers {
     return frames;
   }
 
-  async #begin(format: LiveFormat, { kilobits }: InUse, position: number): Promise<FrameComposer> {
+  /** Null when nobody watches the format any more. */
+  async #composerOf(
+    format: LiveFormat,
+    inUse: InUse,
+    position: number,
+  ): Promise<FrameComposer | null> {
+    if (inUse.composer) return inUse.composer;
     const composer = await this.#open(format);
+    if (this.#inUse.get(format) !== inUse) {
+      composer.close();
+      return null;
+    }
     composer.readAhead(position);
-    if (kilobits !== null) composer.setKilobits(kilobits);
+    if (inUse.kilobits !== null) composer.setKilobits(inUse.kilobits);
+    inUse.composer = composer;
     return composer;
   }
 }

@@ -23,9 +23,12 @@ export type LiveErrorCode =
 export class LiveError extends Error {
   override readonly name = "LiveError";
   readonly code: LiveErrorCode;
+  /** Seconds after which trying again makes sense. */
+  readonly retryAfterS: number | undefined;
 
-  constructor(code: LiveErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  constructor(code: LiveErrorCode, message: string, retryAfterS?: number) {
+    super(message);
     this.code = code;
+    this.retryAfterS = retryAfterS;
   }
 }

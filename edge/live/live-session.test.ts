@@ -28,20 +28,31 @@ function assertSame(heard: Int16Array, speech: Int16Array): void {
 const named = (events: StageEvent[], type: StageEvent["type"]) =>
   events.filter((event) => event.type === type);
 
-test("hours of silence cost the core nothing, and the clock does not drift", async () => {
-  const { clock, core, composers, watch } = openStage();
+test("after ten hours silence costs the core nothing, and the clock has not drifted", async () => {
+  const { clock, core, composers, session, watch } = openStage();
+  const began = 10 * 3_600_000;
+  await clock.advanceTo(began);
   const { viewer } = watch();
-  const hours = 2;
-  await clock.advanceTo(hours * 3_600_000);
-  assert.equal(viewer.frames.length, hours * 90_000);
+  const minutes = 10;
+  await clock.advanceBy(minutes * 60_000);
+  assert.equal(viewer.frames.length, minutes * 1500);
   assert.equal(core.calls.length, 0);
   assert.equal(composers.length, 1);
   for (const [n, frame] of viewer.frames.entries()) {
-    assert.equal(frame.position, n);
-    assert.equal(frame.timestampMs, 40 * (n + 1));
+    assert.equal(frame.position, began / 40 + n);
+    assert.equal(frame.timestampMs, began + 40 * (n + 1));
     assert.equal(frame.atMs, frame.timestampMs);
   }
   assert.equal(viewer.sounds.length, 0);
+  session.pushSpeech(loudSpeech(16_000 * 30));
+  session.endSpeech();
+  await clock.advanceBy(40_000);
+  const [first, last] = [viewer.sounds[0]!, viewer.sounds.at(-1)!];
+  assert.equal(last.timestampMs - first.timestampMs, 30_000 - 40);
+  for (const { timestampMs, atMs } of viewer.sounds) {
+    assert.equal(atMs, timestampMs);
+    assert.equal(viewer.frames[(timestampMs - began) / 40 - 1]?.segment, 1);
+  }
 });
 
 test("speech in any pieces gives the sound it was, and the mouths that offline rendering gives", async () => {
@@ -169,6 +180,26 @@ test("an interruption silences at once, and drops all that was pushed before", a
   await clock.advanceTo(8000);
   assert.equal(viewer.heard(3).length, 16_000);
   assert.equal(named(events, "finished").length, 3);
+});
+
+test("who hears of an interruption may speak at once", async () => {
+  const { clock, session, events, watch } = openStage();
+  const { viewer } = watch();
+  session.listen({
+    interrupted: (_segment, epoch) => {
+      session.pushSpeech(loudSpeech(16_000), epoch);
+      session.endSpeech(epoch);
+    },
+  });
+  session.pushSpeech(loudSpeech(160_000));
+  await clock.advanceTo(2000);
+  session.interrupt();
+  await clock.advanceTo(6000);
+  assert.equal(viewer.heard(2).length, 16_000);
+  assert.deepEqual(
+    named(events, "finished").map((event) => event.type === "finished" && event.reason),
+    ["interrupted", "complete"],
+  );
 });
 
 test("speech that comes as it is spoken is heard whole", async () => {

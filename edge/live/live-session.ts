@@ -5,6 +5,7 @@ import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
 import type { CoreClient, MouthRegion } from "../core/core-client.ts";
 import type { FrameComposer } from "../speak/frame-composer.ts";
 import { FrameLoop } from "./frame-loop.ts";
+import { LiveAudience } from "./live-audience.ts";
 import { LiveComposers } from "./live-composers.ts";
 import { LiveError } from "./live-error.ts";
 import type { LiveFormat, LiveViewer, ViewerControl } from "./live-media.ts";
@@ -13,8 +14,6 @@ import type { SessionListener } from "./session-listener.ts";
 import { SpeechIntake } from "./speech-intake.ts";
 import { SpeechTrack, type SpokenMoment } from "./speech-track.ts";
 
-/** One person watches a session as a rule; somebody may look over his shoulder. */
-export const MAX_VIEWERS = 4;
 /** After so many frames in a row that could not be made, there is no avatar to be shown: 5 s. */
 const MAX_LOST_FRAMES = 125;
 
@@ -59,8 +58,7 @@ export class LiveSession {
   readonly #composers: LiveComposers;
   readonly #track: SpeechTrack;
   readonly #intake: SpeechIntake;
-  readonly #viewers = new Set<LiveViewer>();
-  readonly #kilobits = new Map<LiveViewer, number | null>();
+  readonly #audience = new LiveAudience();
   readonly #listeners = new Set<SessionListener>();
   /** The next one of the background's loop to be shown. */
   #position = 0;
@@ -135,7 +133,7 @@ export class LiveSession {
 
   get stats(): LiveSessionStats {
     return {
-      viewers: this.#viewers.size,
+      viewers: this.#audience.size,
       timeMs: this.timeMs,
       skippedFrames: this.#loop.skipped,
       lostFrames: this.#lostFrames,
@@ -151,21 +149,17 @@ export class LiveSession {
   /** Shows the session to somebody, from a key frame on. @throws LiveError `ended`, `too_many` */
   attach(viewer: LiveViewer): ViewerControl {
     this.#checkAlive();
-    if (this.#viewers.size >= MAX_VIEWERS) {
-      throw new LiveError("too_many", `${MAX_VIEWERS} watch this session already`);
-    }
-    this.#viewers.add(viewer);
+    this.#audience.add(viewer);
     this.#viewersChanged();
     this.#composers.requestKeyFrame(viewer.format);
     this.keepGoing();
-    const isHere = () => this.#viewers.has(viewer);
+    const isHere = () => this.#audience.has(viewer);
     return {
       requestKeyFrame: () => {
         if (isHere()) this.#composers.requestKeyFrame(viewer.format);
       },
       setVideoKilobits: (limit) => {
-        if (!isHere()) return;
-        this.#kilobits.set(viewer, limit);
+        this.#audience.limit(viewer, limit);
         this.#limitRates();
       },
       leave: () => {
@@ -179,14 +173,14 @@ export class LiveSession {
    * request that ran it: in Workers each connection has to see to that.
    */
   keepGoing(): void {
-    if (this.#viewers.size === 0 || this.#loop.isRunning) return;
+    if (this.#audience.size === 0 || this.#loop.isRunning) return;
     // The background has gone on while nobody watched.
     this.#position += Math.max(0, this.#loop.now - this.#loop.frame);
     this.#isFresh = true;
     this.#watch++;
     this.#track.rest();
     this.#composers.keep(new Set());
-    this.#composers.keep(this.#formats);
+    this.#composers.keep(this.#audience.formats);
     this.#limitRates();
     this.#loop.start();
   }
@@ -212,9 +206,10 @@ export class LiveSession {
   interrupt(): void {
     if (this.#ended !== null) return;
     const segment = this.#intake.interrupt();
-    this.#track.clear("interrupted");
-    for (const viewer of this.#viewers) viewer.interrupted(segment);
+    this.#audience.interrupted(segment);
+    // First of all the epoch: whoever hears that he was cut short may go on at once.
     this.#tell((each) => each.interrupted?.(segment, this.epoch));
+    this.#track.clear("interrupted", segment);
   }
 
   /** Tells all that the session will end. */
@@ -227,17 +222,12 @@ export class LiveSession {
     if (this.#ended !== null) return;
     this.#ended = reason;
     this.#loop.stop();
-    this.#track.clear("ended");
+    this.#track.clear("ended", Number.POSITIVE_INFINITY);
     this.#track.rest();
-    for (const viewer of this.#viewers) viewer.ended(reason);
-    this.#viewers.clear();
+    this.#audience.ended(reason);
     this.#composers.keep(new Set());
     this.#tell((each) => each.ended?.(reason));
     this.#listeners.clear();
-  }
-
-  get #formats(): ReadonlySet<LiveFormat> {
-    return new Set([...this.#viewers].map(({ format }) => format));
   }
 
   #checkAlive(): void {
@@ -247,28 +237,23 @@ export class LiveSession {
   }
 
   #leave(viewer: LiveViewer): void {
-    this.#viewers.delete(viewer);
-    this.#kilobits.delete(viewer);
+    this.#audience.remove(viewer);
     this.#viewersChanged();
-    if (this.#viewers.size > 0) return;
+    if (this.#audience.size > 0) return;
     this.#loop.stop();
     // Speech waits for somebody to hear it.
     this.#track.rest();
   }
 
   #viewersChanged(): void {
-    this.#composers.keep(this.#formats);
+    this.#composers.keep(this.#audience.formats);
     this.#limitRates();
-    this.#tell((each) => each.viewers?.(this.#viewers.size));
+    this.#tell((each) => each.viewers?.(this.#audience.size));
   }
 
-  /** Those who watch the same format see one stream, at the rate of the slowest. */
   #limitRates(): void {
-    for (const format of ["h264", "jpeg"] as const) {
-      const limits = [...this.#kilobits]
-        .filter(([viewer, limit]) => viewer.format === format && limit !== null)
-        .map(([, limit]) => limit ?? 0);
-      this.#composers.setKilobits(format, limits.length > 0 ? Math.min(...limits) : null);
+    for (const format of this.#audience.formats) {
+      this.#composers.setKilobits(format, this.#audience.kilobitsOf(format));
     }
   }
 
@@ -281,7 +266,7 @@ export class LiveSession {
     const moment = this.#track.at(position, timestampMs);
     const { segment, sound } = moment;
     if (sound && segment !== null) {
-      for (const viewer of this.#viewers) viewer.sound({ samples: sound, timestampMs, segment });
+      this.#audience.sound({ samples: sound, timestampMs, segment });
     }
     const epoch = this.epoch;
     const mouth = await this.#mouth(moment, position);
@@ -292,13 +277,8 @@ export class LiveSession {
     if (watch !== this.#watch) return;
     // Interrupted meanwhile: the picture still is the next one of its stream, but nobody's words.
     const shown = epoch === this.epoch ? segment : null;
-    for (const viewer of this.#viewers) {
-      const frame = frames.get(viewer.format);
-      if (!frame) continue;
+    if (this.#audience.show(frames, { timestampMs, position, segment: shown })) {
       this.#lostInARow = 0;
-      const { parts, isKeyFrame } = frame;
-      const { format } = viewer;
-      viewer.frame({ format, parts, isKeyFrame, timestampMs, position, segment: shown });
     }
     this.#tell((each) => each.frame?.(timestampMs));
   }

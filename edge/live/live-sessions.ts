@@ -9,7 +9,7 @@ import type { LiveSettings } from "./live-settings.ts";
 import { SessionLifetime } from "./session-lifetime.ts";
 
 /** A place that is taken becomes free when somebody leaves: soon, but not at once. */
-export const SESSION_RETRY_S = 5;
+const RETRY_S = 5;
 /** Ids of sessions that have ended, which a token that still is good must not bring back. */
 const MAX_ENDED = 10_000;
 /** Tokens that have joined a session: more than its viewers and speakers can need. */
@@ -43,6 +43,7 @@ export class LiveSessions {
   readonly #known = new Map<string, KnownSession>();
   readonly #ended = new LRUCache<string, string>({ max: MAX_ENDED });
   #opened = 0;
+  #isClosed = false;
 
   constructor(options: LiveSessionsOptions) {
     this.#options = options;
@@ -78,9 +79,10 @@ export class LiveSessions {
     return this.#known.get(id);
   }
 
-  /** @throws LiveError `too_many`, `ended` */
+  /** @throws LiveError `too_many`, `ended`, `unavailable` */
   open(id: string, avatar: PublishedAvatar, caller: Caller): KnownSession {
     const { open, clock, settings, logger, date } = this.#options;
+    if (this.#isClosed) throw new LiveError("unavailable", "this edge is stopping", RETRY_S);
     const ended = this.#ended.get(id);
     if (ended !== undefined) throw new LiveError("ended", `the session is over: ${ended}`);
     this.#sweep();
@@ -115,8 +117,9 @@ export class LiveSessions {
     if (joined.size < MAX_JOINED) joined.add(tokenId);
   }
 
-  /** Ends all of them. */
-  endAll(reason: string): void {
+  /** Ends all of them, and opens no more. */
+  close(reason: string): void {
+    this.#isClosed = true;
     for (const { session } of this.#known.values()) session.end(reason);
   }
 
@@ -125,7 +128,8 @@ export class LiveSessions {
     if (this.#known.size >= max_sessions) {
       throw new LiveError(
         "too_many",
-        `${max_sessions} live sessions are here already (live.max_sessions): try again in ${SESSION_RETRY_S} s`,
+        `${max_sessions} live sessions are here already (live.max_sessions): try again in ${RETRY_S} s`,
+        RETRY_S,
       );
     }
     if (!tenant || tenant.maxSessions === null) return;
@@ -133,7 +137,8 @@ export class LiveSessions {
     if (own < tenant.maxSessions) return;
     throw new LiveError(
       "too_many",
-      `${tenant.id} has ${own} live sessions already: try again in ${SESSION_RETRY_S} s`,
+      `${tenant.id} has ${own} live sessions already: try again in ${RETRY_S} s`,
+      RETRY_S,
     );
   }
 

@@ -6,6 +6,7 @@ import type { OwnMouths } from "../background/own-mouths.ts";
 import type { EdgeConfig } from "../config.ts";
 import type { CoreClient } from "../core/core-client.ts";
 import type { Composers } from "../speak/composers.ts";
+import { endRepublished } from "./end-republished.ts";
 import { JoinTokens } from "./join-tokens.ts";
 import { LiveSession } from "./live-session.ts";
 import { LiveSessions } from "./live-sessions.ts";
@@ -41,8 +42,8 @@ export function openLive(options: OpenLiveOptions) {
     clock,
     date,
     logger,
-    open: (id, avatar) =>
-      new LiveSession({
+    open: (id, avatar) => {
+      const session = new LiveSession({
         id,
         avatar,
         composer: (format) => composers.open(avatar, format),
@@ -51,7 +52,10 @@ export function openLive(options: OpenLiveOptions) {
         clock,
         logger,
         limits: { maxSpeechAheadS: settings.max_speech_ahead_s },
-      }),
+      });
+      endRepublished(session, directory);
+      return session;
+    },
   });
   const connect = createLiveSockets({
     access,

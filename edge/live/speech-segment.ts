@@ -1,6 +1,7 @@
 import {
   frameCount,
   framesDecidedBy,
+  SAMPLE_RATE,
   SAMPLES_PER_FRAME,
   samplesForFrames,
   samplesForFramesWithin,
@@ -13,6 +14,8 @@ import type { SpeechWindow } from "../speak/speech-windows.ts";
  * utterance, so live and offline mouths are the same bits.
  */
 export const WINDOW_STEP_FRAMES = 5;
+/** So much that is not needed any more is kept before it is forgotten: two seconds. */
+const FORGET_SAMPLES = 2 * SAMPLE_RATE;
 /** Root mean square of 16-bit samples: -50 dBFS, above the noise of a good microphone's pauses. */
 const SILENT_RMS = 104;
 
@@ -115,6 +118,8 @@ export class SpeechSegment {
   /** Frames before this one will not be asked for again. */
   forgetBefore(frame: number): void {
     const first = frame - (frame % WINDOW_STEP_FRAMES);
+    // What is kept moves each time.
+    if (first * SAMPLES_PER_FRAME - this.#buffer.start < FORGET_SAMPLES) return;
     // The last frames may look further back than these do: their window is moved.
     this.#buffer.forgetBefore(samplesForFramesWithin(first, first + 1, this.samples).start);
   }

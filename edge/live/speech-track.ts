@@ -106,10 +106,10 @@ export class SpeechTrack {
     return this.#speak(run, frame, timestampMs);
   }
 
-  /** Ends all that is there, at once; the mouth closes over the next frames. */
-  clear(reason: FinishReason): void {
+  /** Ends segments up to one of them, at once; the mouth closes over the next frames. */
+  clear(reason: FinishReason, last: number): void {
     // Whoever hears of it may have something else to say already.
-    for (let left = this.#queue.length; left > 0; left--) this.#finish(reason, null);
+    while (this.#queue.length > 0 && this.#queue[0]!.id <= last) this.#finish(reason, null);
   }
 
   /** Nobody watches: what was placed is placed anew when somebody does. */

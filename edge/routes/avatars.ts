@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import type { PublishedAvatar } from "../../avatar/catalogue.ts";
-import { findTrack } from "../../avatar/manifest.ts";
+import { type AvatarSummary, findTrack } from "../../avatar/manifest.ts";
 import type { AvatarDirectory } from "../background/avatar-directory.ts";
 import type { IdleFrames } from "../background/idle-frames.ts";
 import { checkFrameIndex } from "../background/plain-frames.ts";
@@ -21,6 +21,8 @@ type JpegSettings = PreparedFramesOptions["jpeg"];
 
 export interface AvatarRoutesOptions {
   readonly directory: AvatarDirectory;
+  /** An avatar as this edge offers it. */
+  readonly describe: (summary: AvatarSummary) => AvatarSummary;
   readonly idleFrames: IdleFrames;
   readonly prewarmer: Prewarmer;
   /** How frames are coded that come from no pack. */
@@ -29,17 +31,17 @@ export interface AvatarRoutesOptions {
 
 /** `/v1/avatars` and below, but for speech. */
 export function avatarRoutes(options: AvatarRoutesOptions): Hono<{ Variables: EdgeVariables }> {
-  const { directory, idleFrames, prewarmer, jpeg } = options;
+  const { directory, describe, idleFrames, prewarmer, jpeg } = options;
   const app = new Hono<{ Variables: EdgeVariables }>();
 
   app.get("/", async (c) => {
     const limit = readLimit(c.req.query("limit"));
     const { avatars, next } = await directory.list(c.req.query("after") ?? "", limit, callerOf(c));
-    return c.json({ avatars, ...(next !== null && { next }) });
+    return c.json({ avatars: avatars.map(describe), ...(next !== null && { next }) });
   });
 
   app.get("/:id", async (c) =>
-    c.json((await directory.get(c.req.param("id"), callerOf(c))).summary),
+    c.json(describe((await directory.get(c.req.param("id"), callerOf(c))).summary)),
   );
 
   app.get("/:id/frames/:file", async (c) => {

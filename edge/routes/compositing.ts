@@ -50,6 +50,8 @@ export interface CallIdentity {
 export interface CompositingOptions extends UtteranceOptions {
   readonly access: Access;
   readonly directory: AvatarDirectory;
+  /** An avatar as this edge offers it. */
+  readonly describe: (summary: AvatarSummary) => AvatarSummary;
   readonly idleFrames: IdleFrames;
   readonly prewarmer: Prewarmer;
 }
@@ -112,7 +114,7 @@ export function compositingRoutes(options: CompositingOptions): Hono<{ Variables
 }
 
 function createService(options: CompositingOptions): ServiceImpl<typeof CompositingService> {
-  const { directory, idleFrames, prewarmer, logger } = options;
+  const { directory, describe, idleFrames, prewarmer, logger } = options;
   const identify = ({ values }: HandlerContext): CallIdentity => {
     const identity = values.get(callIdentityKey);
     if (!identity) throw new TypeError("a call without an identity");
@@ -137,12 +139,12 @@ function createService(options: CompositingOptions): ServiceImpl<typeof Composit
           throw new RequestError(400, `limit ${limit}: use 1 to ${MAX_LIST_LIMIT}`);
         }
         const { avatars, next } = await directory.list(after, limit || DEFAULT_LIST_LIMIT, caller);
-        return { avatars: avatars.map(toAvatar), next: next ?? "" };
+        return { avatars: avatars.map(describe).map(toAvatar), next: next ?? "" };
       }),
 
     getAvatar: ({ avatarId }, context) =>
       guard(context, async ({ caller }) => ({
-        avatar: toAvatar((await directory.get(avatarId, caller)).summary),
+        avatar: toAvatar(describe((await directory.get(avatarId, caller)).summary)),
       })),
 
     getIdleFrame: ({ avatarId, index, format }, context) =>

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import type { BackgroundPictures } from "../background/background-pictures.ts";
 import type { PreparedFrames } from "../background/prepared-frames.ts";
 import type { VideoTracks } from "../background/video-tracks.ts";
 import type { CoreFleet, CoreFleetStats } from "../core/fleet/core-fleet.ts";
@@ -10,6 +11,8 @@ import type { Speaker } from "../speak/speaker.ts";
 export interface MetricsSources {
   readonly prepared: PreparedFrames;
   readonly tracks: VideoTracks;
+  /** Null where no whole frames are encoded. */
+  readonly pictures: BackgroundPictures | null;
   readonly speaker: Speaker;
   readonly core: CoreFleet;
   readonly live: LiveSessions;
@@ -17,7 +20,7 @@ export interface MetricsSources {
 
 /** `/metrics` in the Prometheus text format, version 0.0.4. */
 export function metricsRoutes(sources: MetricsSources): Hono {
-  const { prepared, tracks, speaker, core, live } = sources;
+  const { prepared, tracks, pictures, speaker, core, live } = sources;
   const app = new Hono();
   app.get("/metrics", (c) => {
     const { hits, misses, evictions, frames, bytes } = prepared.stats;
@@ -30,6 +33,7 @@ export function metricsRoutes(sources: MetricsSources): Hono {
       gauge("speaking", "Utterances under way.", speaker.speaking),
       gauge("video_groups", "Groups of video frames in the cache.", tracks.stats.groups),
       gauge("video_bytes", "Bytes of video in the cache.", tracks.stats.bytes),
+      ...(pictures ? pictureMetrics(pictures) : []),
       ...liveMetrics(live),
       ...coreMetrics(core.stats),
     ].join("");
@@ -62,6 +66,14 @@ function liveMetrics(live: LiveSessions): string[] {
       "Frames of the sessions there are that came too late.",
       sum(({ session }) => session.stats.skippedFrames),
     ),
+  ];
+}
+
+/** Many that are made while few avatars speak: `cache.pictures_mb` does not hold their loops. */
+function pictureMetrics({ stats: { made, bytes } }: BackgroundPictures): string[] {
+  return [
+    counter("pictures_made_total", "Background pictures that were not in the cache.", made),
+    gauge("picture_bytes", "Bytes of background pictures in the cache.", bytes),
   ];
 }
 

@@ -1,14 +1,12 @@
 import { Hono } from "hono";
 import * as z from "zod";
-import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import type { Caller } from "../access/caller.ts";
 import type { AvatarDirectory } from "../background/avatar-directory.ts";
 import { readJson } from "../http/read-json.ts";
 import { RequestError } from "../http/request-error.ts";
 import { callerOf, type EdgeVariables } from "../http/variables.ts";
 import type { JoinRole, JoinTokens } from "../live/join-tokens.ts";
-import { LiveError } from "../live/live-error.ts";
-import { type KnownSession, type LiveSessions, SESSION_RETRY_S } from "../live/live-sessions.ts";
+import type { KnownSession, LiveSessions } from "../live/live-sessions.ts";
 import { PROTOCOL_VERSION } from "../live/socket/client-message.ts";
 
 export interface SessionRoutesOptions {
@@ -35,7 +33,7 @@ export function sessionRoutes(options: SessionRoutesOptions): Hono<{ Variables: 
   app.post("/avatars/:id/sessions", async (c) => {
     const caller = callerOf(c);
     const avatar = await directory.get(c.req.param("id"), caller);
-    const known = open(sessions, crypto.randomUUID(), avatar, caller);
+    const known = sessions.open(crypto.randomUUID(), avatar, caller);
     const viewer = await issue(known, "viewer");
     const speaker = await issue(known, "speaker");
     const body = {
@@ -80,21 +78,6 @@ export function sessionRoutes(options: SessionRoutesOptions): Hono<{ Variables: 
   });
 
   return app;
-}
-
-/** @throws RequestError 429 */
-function open(
-  sessions: LiveSessions,
-  id: string,
-  avatar: PublishedAvatar,
-  caller: Caller,
-): KnownSession {
-  try {
-    return sessions.open(id, avatar, caller);
-  } catch (error) {
-    if (!(error instanceof LiveError) || error.code !== "too_many") throw error;
-    throw new RequestError(429, error.message, SESSION_RETRY_S);
-  }
 }
 
 /** @throws RequestError 403, 404 also for one that is another tenant's */

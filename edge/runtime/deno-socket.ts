@@ -1,3 +1,4 @@
+import { RequestError } from "../http/request-error.ts";
 import type { UpgradeSocket } from "../live/socket/live-socket.ts";
 
 /** What of Deno is used beside what Node has. */
@@ -8,7 +9,7 @@ declare const Deno: {
 /** A WebSocket on Deno, which pings it by itself. */
 export function upgradeDenoSocket(request: Request): UpgradeSocket {
   return (accept) => {
-    const { response, socket } = Deno.upgradeWebSocket(request);
+    const { response, socket } = upgrade(request);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       const handler = accept({
@@ -28,4 +29,13 @@ export function upgradeDenoSocket(request: Request): UpgradeSocket {
     };
     return response;
   };
+}
+
+/** @throws RequestError 400 */
+function upgrade(request: Request): ReturnType<typeof Deno.upgradeWebSocket> {
+  try {
+    return Deno.upgradeWebSocket(request);
+  } catch {
+    throw new RequestError(400, "the handshake is not that of a WebSocket (RFC 6455, 4.2.1)");
+  }
 }

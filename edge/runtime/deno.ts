@@ -41,6 +41,11 @@ export async function startDenoEdge(
       "core.discover.scheme: on Deno only http: its fetch cannot be told the name in the certificate of a core that is reached by its address",
     );
   }
+  if (config.video.whole_frames) {
+    throw new SettingsError(
+      "video.whole_frames: on Node only, as Deno's sandbox has no room for its add-on: publish the avatars with --formats h264",
+    );
+  }
   const { token, tls } = await readCoreAccess(config.core);
   const text = (pem: Buffer | undefined) => pem?.toString("utf8");
   const [ca, cert, key] = [text(tls.ca), text(tls.cert), text(tls.key)];

@@ -9,6 +9,8 @@ import { createGrpcListener } from "./grpc-listener.ts";
 import { createSocketListener } from "./node-sockets.ts";
 import { type RunningEdge, urlOf } from "./running-edge.ts";
 import { createServerParts } from "./server-parts.ts";
+import { openEncoders } from "./webcodecs/open-encoders.ts";
+import { loadWebCodecs } from "./webcodecs/webcodecs-module.ts";
 
 /** Requests under way get so long when the edge stops. */
 const DRAIN_LIMIT_MS = 5000;
@@ -19,16 +21,20 @@ const CUT_AFTER_MS = 60_000;
  * The edge on Node, over HTTP/1.1 and HTTP/2 on one port: the core over gRPC,
  * and gRPC for callers beside Connect and gRPC-Web.
  * @param assetsRoot folder of the built page; null serves none
- * @throws SettingsError when a file, variable or port that `config` needs cannot be used
+ * @param importWebCodecs where @napi-rs/webcodecs is, if it is not installed beside this package
+ * @throws SettingsError when a file, variable, port or package that `config` needs cannot be used
  */
 export async function startNodeEdge(
   config: EdgeConfig,
   assetsRoot: string | null,
   logger: Logger,
+  importWebCodecs?: () => Promise<unknown>,
 ): Promise<RunningEdge> {
+  const isWhole = config.video.whole_frames;
+  const encoders = isWhole ? await openEncoders(await loadWebCodecs(importWebCodecs)) : null;
   const openCore = await createCoreTransports(config.core);
   const parts = await createServerParts(config, openCore, assetsRoot, logger);
-  const app = createApp(parts);
+  const app = createApp({ ...parts, ...(encoders && { encoders }) });
   const web = getRequestListener((request) => app.fetch(request)) as RequestListener;
   const listener = createGrpcListener(app.compositing, web, parts.tracing);
   let underWay = 0;

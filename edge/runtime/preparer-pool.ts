@@ -2,11 +2,11 @@ import type { FramePreparer, FrameShape } from "../background/frame-preparer.ts"
 import type { Delivery } from "../compositor/delivery.ts";
 import { createThreadPool } from "./thread-pool.ts";
 
-/** What a preparer thread is asked: to prepare a frame, or without a delivery to cut its mouth out. */
+/** What a preparer thread is asked: to prepare a frame for a delivery, or for one of the others. */
 export interface PreparerOrder {
   readonly file: Uint8Array;
   readonly shape: FrameShape;
-  readonly delivery: Delivery | null;
+  readonly want: Delivery | "mouth" | "picture";
 }
 
 export interface PreparerPool extends FramePreparer {
@@ -22,8 +22,9 @@ export function createPreparerPool(threads: number): PreparerPool {
   const { run, stop } = createThreadPool<PreparerOrder>(entry, threads);
   return {
     parallel: threads,
-    prepare: (file, shape, delivery) => run({ file, shape, delivery }),
-    cutMouth: (file, shape) => run({ file, shape, delivery: null }),
+    prepare: (file, shape, delivery) => run({ file, shape, want: delivery }),
+    cutMouth: (file, shape) => run({ file, shape, want: "mouth" }),
+    toPicture: (file, shape) => run({ file, shape, want: "picture" }),
     stop,
   };
 }

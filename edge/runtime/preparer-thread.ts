@@ -6,6 +6,8 @@ import { serveOrders } from "./serve-orders.ts";
 /** Entry of a preparer thread. */
 const preparer = createFramePreparer(createImageCodecs());
 
-serveOrders<PreparerOrder>(({ file, shape, delivery }) =>
-  delivery ? preparer.prepare(file, shape, delivery) : preparer.cutMouth(file, shape),
-);
+serveOrders<PreparerOrder>(({ file, shape, want }) => {
+  if (want === "mouth") return preparer.cutMouth(file, shape);
+  if (want === "picture") return preparer.toPicture(file, shape);
+  return preparer.prepare(file, shape, want);
+});

@@ -135,7 +135,12 @@ function limiterOf(binding: RateLimit): RateLimiter {
   };
 }
 
-function checkFiles({ core: { token_file, tls, discover }, access }: EdgeConfig): void {
+function checkFiles({ core: { token_file, tls, discover }, access, video }: EdgeConfig): void {
+  if (video.whole_frames) {
+    throw new SettingsError(
+      `${SOURCE}: video.whole_frames needs an encoder, which a Worker has not: publish the avatars with --formats h264`,
+    );
+  }
   if (discover) {
     throw new SettingsError(
       `${SOURCE}: core.discover follows a DNS name, which a Worker cannot: use core.url or core.cores`,

@@ -52,4 +52,6 @@ export interface FrameComposer {
   ): Promise<ComposedFrame>;
   /** Bits for the mouth, in kilobits per second; null: as many as it takes. Images have no choice. */
   setKilobits(limit: number | null): void;
+  /** Gives back what the stream holds. Nothing is composed after it; may be called again. */
+  close(): void;
 }

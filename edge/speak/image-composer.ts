@@ -71,4 +71,8 @@ export class ImageComposer implements FrameComposer {
   setKilobits(): void {
     // Images are as large as they are.
   }
+
+  close(): void {
+    // What it holds is everybody's.
+  }
 }

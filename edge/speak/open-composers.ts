@@ -1,4 +1,5 @@
 import type { ObjectStore } from "../../avatar/object-store.ts";
+import { BackgroundPictures } from "../background/background-pictures.ts";
 import { ByteBudget } from "../background/byte-budget.ts";
 import { FramePacks } from "../background/frame-packs.ts";
 import type { FramePreparer } from "../background/frame-preparer.ts";
@@ -7,16 +8,20 @@ import { OwnMouths } from "../background/own-mouths.ts";
 import { PlainFrames } from "../background/plain-frames.ts";
 import { PreparedFrames, type PreparedFramesOptions } from "../background/prepared-frames.ts";
 import { VideoTracks } from "../background/video-tracks.ts";
+import { MouthPlacer } from "../compositor/h264/mouth-placer.ts";
 import { Splicer } from "../compositor/splicer.ts";
 import { type EdgeConfig, megabytes } from "../config.ts";
 import type { Sharing } from "../parts.ts";
-import { Composers } from "./composers.ts";
+import { Composers, type ComposersParts } from "./composers.ts";
+import type { WholeFrameEncoders } from "./whole-frame-encoder.ts";
 
 export interface OpenComposersOptions {
   readonly config: Pick<EdgeConfig, "cache" | "jpeg">;
   readonly store: ObjectStore;
   readonly preparer: FramePreparer;
   readonly sharing?: Sharing;
+  /** For avatars without a video track. Default: they have no video. */
+  readonly encoders?: WholeFrameEncoders;
   readonly pngEffort?: PreparedFramesOptions["pngEffort"];
   readonly now: () => number;
 }
@@ -28,6 +33,8 @@ export interface OpenedComposers {
   readonly idleFrames: IdleFrames;
   readonly mouths: OwnMouths;
   readonly tracks: VideoTracks;
+  /** Of whole frames; null where there is no encoder. */
+  readonly pictures: BackgroundPictures | null;
 }
 
 /** A read that was cut off with its request counts no more. */
@@ -60,6 +67,13 @@ export function openComposers(options: OpenComposersOptions): OpenedComposers {
     ...sharing,
   });
   const tracks = new VideoTracks({ packs, maxBytes: megabytes(cache.video_mb), ...sharing });
-  const composers = new Composers({ prepared, idleFrames, splicer, tracks, now });
-  return { composers, prepared, idleFrames, mouths, tracks };
+  let wholeFrames: ComposersParts["wholeFrames"] = null;
+  if (options.encoders) {
+    const maxBytes = megabytes(cache.pictures_mb);
+    const pictures = new BackgroundPictures({ plain, idleFrames, preparer, maxBytes, ...sharing });
+    wholeFrames = { pictures, placer: new MouthPlacer(), encoders: options.encoders };
+  }
+  const composers = new Composers({ prepared, idleFrames, splicer, tracks, wholeFrames, now });
+  const pictures = wholeFrames?.pictures ?? null;
+  return { composers, prepared, idleFrames, mouths, tracks, pictures };
 }

@@ -52,7 +52,11 @@ export class Prewarmer {
     const { composers, now } = this.#options;
     const started = now();
     const composer = await composers.open(avatar, format);
-    await composer.prewarm(start, FRAMES, signal);
+    try {
+      await composer.prewarm(start, FRAMES, signal);
+    } finally {
+      composer.close();
+    }
     return now() - started;
   }
 }

@@ -7,7 +7,7 @@ import type { CoreClient, CoreTimes } from "../core/core-client.ts";
 import { Leases } from "../core/leases.ts";
 import { RequestError } from "../http/request-error.ts";
 import type { Composers } from "./composers.ts";
-import type { ComposedFrame, ComposeTimes } from "./frame-composer.ts";
+import type { ComposedFrame, ComposeTimes, FrameComposer } from "./frame-composer.ts";
 import type { FrameFormat } from "./image-format.ts";
 import { streamMouths } from "./mouth-stream.ts";
 import { cutSpeechWindows } from "./speech-windows.ts";
@@ -92,9 +92,10 @@ export class Speaker {
     }
     const own = this.#checkQuota(request.caller.tenant)?.begin();
     const lease = this.#speaking.begin();
+    let composer: FrameComposer | null = null;
     try {
       const { avatar, start, format } = request;
-      const composer = await composers.open(avatar, format);
+      composer = await composers.open(avatar, format);
       composer.readAhead(start);
       const windows = cutSpeechWindows(request.speech);
       let next = await composer.startFor(start);
@@ -109,6 +110,7 @@ export class Speaker {
         yield toSpoken(request, next - 1, await composer.compose(next - 1, mouth), mouth.times);
       }
     } finally {
+      composer?.close();
       lease.end();
       own?.end();
     }

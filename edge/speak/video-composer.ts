@@ -95,6 +95,11 @@ export class VideoComposer implements FrameComposer {
     this.#session?.setRate(this.#mouthRate());
   }
 
+  close(): void {
+    this.#session?.close();
+    this.#session = null;
+  }
+
   /** What the next frame needs is there then. */
   async #prepare(position: number): Promise<LiveSession> {
     const place = position % this.#track.length;

@@ -37,17 +37,22 @@ export interface CallResult {
 }
 
 export interface CallOptions {
-  /** A command that takes longer hangs, and a hung thread ends only with its process. */
+  /**
+   * A command that takes longer hangs, and a hung thread ends only with its
+   * process. What is ahead of it on its worker, a long load perhaps, does not count.
+   */
   readonly timeoutMs: number;
   readonly payload?: Uint8Array;
   readonly onRegion?: OnRegion;
 }
 
 interface Call {
+  readonly worker: number;
+  readonly type: WorkerCommand["type"];
+  readonly timeoutMs: number;
   readonly resolve: (result: CallResult) => void;
   readonly reject: (error: CoreError) => void;
   readonly onRegion: OnRegion | undefined;
-  readonly cancelTimer: () => void;
 }
 
 export interface ChildOptions {
@@ -75,7 +80,10 @@ export class DeviceChild {
   readonly #options: ChildOptions;
   readonly #child: ChildProcess;
   readonly #send: (message: ToDevice, payload?: Uint8Array) => void;
+  /** In the order they were sent, which is that in which each worker does its own. */
   readonly #calls = new Map<number, Call>();
+  /** By worker: ends the limit of what it is at. */
+  readonly #cancelLimits = new Map<number, () => void>();
   readonly #cancelStart: () => void;
   #cancelPing: () => void = () => {};
   #lastCall = 0;
@@ -102,14 +110,18 @@ export class DeviceChild {
       env: { ...ALLOCATOR, ...NO_REPORTS, ...process.env },
     });
     this.#child = child;
+    // Of a process that could not be made, for want of a file descriptor, Node
+    // leaves out what its types promise; that it has failed is told afterwards.
+    const stdio: readonly unknown[] | undefined = child.stdio;
     // stdio says that the fourth is a pipe, which is a duplex socket.
-    const pipe = child.stdio[3] as Duplex;
-    pipe.on("error", () => {});
-    this.#send = openMessageChannel<FromDevice, ToDevice>(pipe, (message, payload) => {
+    const pipe = stdio?.[3] as Duplex | undefined;
+    pipe?.on("error", () => {});
+    const onMessage = (message: FromDevice, payload: Uint8Array<ArrayBuffer>) => {
       if ("pong" in message) this.#onPong(message);
       else if (message.event.type === "started") this.#onStarted();
       else this.#settle(message, payload);
-    });
+    };
+    this.#send = pipe ? openMessageChannel(pipe, onMessage) : () => {};
     this.#cancelStart = clock.after(1000 * supervision.start_timeout_s, () =>
       this.kill(`it did not start within ${supervision.start_timeout_s} s`),
     );
@@ -137,12 +149,25 @@ export class DeviceChild {
     if (this.#isEnded) return Promise.reject(this.#lost(this.#why ?? "it ended"));
     const call = ++this.#lastCall;
     const { promise, resolve, reject } = Promise.withResolvers<CallResult>();
-    const cancelTimer = this.#options.clock.after(options.timeoutMs, () =>
-      this.kill(`worker ${worker} hangs: ${command.type} took over ${options.timeoutMs / 1000} s`),
-    );
-    this.#calls.set(call, { resolve, reject, onRegion: options.onRegion, cancelTimer });
+    const { timeoutMs, onRegion } = options;
+    const { type } = command;
+    this.#calls.set(call, { worker, type, timeoutMs, resolve, reject, onRegion });
+    if (!this.#cancelLimits.has(worker)) this.#limitNext(worker);
     this.#send({ worker, call, command }, options.payload);
     return promise;
+  }
+
+  /** The worker begins with the oldest of its calls, if there is one. */
+  #limitNext(worker: number): void {
+    this.#cancelLimits.delete(worker);
+    for (const call of this.#calls.values()) {
+      if (call.worker !== worker) continue;
+      const { type, timeoutMs } = call;
+      const hangs = `worker ${worker} hangs: ${type} took over ${timeoutMs / 1000} s`;
+      const cancel = this.#options.clock.after(timeoutMs, () => this.kill(hangs));
+      this.#cancelLimits.set(worker, cancel);
+      return;
+    }
   }
 
   /** Sends a command that has no answer. */
@@ -188,7 +213,8 @@ export class DeviceChild {
       return;
     }
     this.#calls.delete(id);
-    call.cancelTimer();
+    this.#cancelLimits.get(call.worker)?.();
+    this.#limitNext(call.worker);
     if (event.type === "done") {
       this.completed++;
       call.resolve({ done: event, payload });
@@ -206,10 +232,8 @@ export class DeviceChild {
     this.#why ??= how;
     this.#cancelStart();
     this.#cancelPing();
-    for (const call of this.#calls.values()) {
-      call.cancelTimer();
-      call.reject(this.#lost(how));
-    }
+    for (const cancel of this.#cancelLimits.values()) cancel();
+    for (const call of this.#calls.values()) call.reject(this.#lost(how));
     this.#calls.clear();
     this.#options.onEnd(how);
   }

@@ -74,9 +74,8 @@ export class DeviceWorker implements InferenceWorker {
     };
   }
 
-  /** Of a batch, and of the one before it that may still run. */
   get #runTimeoutMs(): number {
-    return 2000 * this.device.options.supervision.run_timeout_s;
+    return 1000 * this.device.options.supervision.run_timeout_s;
   }
 }
 

@@ -3,7 +3,12 @@ import type { Logger } from "../../avatar/logger.ts";
 import type { SupervisionConfig } from "../config.ts";
 import { CoreError } from "../core-error.ts";
 import type { FaultInjector } from "../faults.ts";
-import { type CallOptions, type CallResult, DeviceChild } from "./device-child.ts";
+import {
+  type CallOptions,
+  type CallResult,
+  type ChildOptions,
+  DeviceChild,
+} from "./device-child.ts";
 import { freeDeviceBytes } from "./device-memory.ts";
 import { DeviceWorker } from "./device-worker.ts";
 import type { DeviceState, InferenceDevice } from "./inference-worker.ts";
@@ -101,21 +106,27 @@ export class Device implements InferenceDevice {
     const { index, workers, worker, supervision, logger, clock, faults } = this.options;
     const fault = faults.hit("device.start");
     const process = this.#process++;
-    const child = new DeviceChild({
+    const options: ChildOptions = {
       workers,
       worker: { ...worker, process },
       supervision,
       logger,
       clock,
       onReady: () => {
-        logger.info("device ready", { device: index, pid: child.pid, workers });
+        logger.info("device ready", { device: index, pid: this.pid, workers });
         this.#become("ready");
       },
-      onEnd: (how) => this.#onEnd(child, how),
-    });
-    this.#child = child;
+      onEnd: (how) => this.#onEnd(how),
+    };
+    try {
+      this.#child = new DeviceChild(options);
+    } catch (error) {
+      // The machine has no memory for another process, perhaps: nobody else could catch it.
+      this.#onEnd(String(error));
+      return;
+    }
     this.#become("starting");
-    if (fault?.action === "fail" || fault?.action === "exit") child.kill("injected fault");
+    if (fault?.action === "fail" || fault?.action === "exit") this.#child.kill("injected fault");
   }
 
   /** A number that no other speech on this device has. */
@@ -163,15 +174,16 @@ export class Device implements InferenceDevice {
     return this.#stopped;
   }
 
-  #onEnd(child: DeviceChild, how: string): void {
+  #onEnd(how: string): void {
     const { index, logger, clock, othersServe } = this.options;
+    const didWork = (this.#child?.completed ?? 0) > 0;
     this.#child = null;
     if (this.#stopped) {
       this.#become("down");
       this.#onEnded();
       return;
     }
-    const { type, inMs } = this.#policy.ended(clock.now(), child.completed > 0, othersServe());
+    const { type, inMs } = this.#policy.ended(clock.now(), didWork, othersServe());
     this.#restartAtMs = clock.now() + inMs;
     this.#cancelRestart = clock.after(inMs, () => {
       this.restarts++;

@@ -29,6 +29,8 @@ export class WorkerState {
   readonly #faults: FaultInjector;
   readonly #models = new Map<string, { model: LoadedModel; encoderHash: string | null }>();
   readonly #speeches = new Map<number, OpenSpeech>();
+  /** Speeches whose turn to be opened has not come yet. */
+  readonly #expected = new Set<number>();
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -61,8 +63,14 @@ export class WorkerState {
     }
   }
 
+  /** As soon as it is told: it may be closed again before its turn comes. */
+  expectSpeech(speech: number): void {
+    this.#expected.add(speech);
+  }
+
   /** At any time: frames of this speech that have not begun are left out. */
   closeSpeech(speech: number): void {
+    this.#expected.delete(speech);
     this.#speeches.delete(speech);
   }
 
@@ -102,6 +110,8 @@ export class WorkerState {
     { speech, model, start, utteranceSamples }: Extract<WorkerCommand, { type: "open-speech" }>,
     payload: Uint8Array<ArrayBuffer>,
   ): void {
+    // Nobody would close it again.
+    if (!this.#expected.delete(speech)) return;
     const samples = new Int16Array(payload.buffer, payload.byteOffset, payload.length / 2);
     const window = { samples, start, utteranceSamples };
     const features = this.#model(model).openSpeech(window, this.#bench);

@@ -36,6 +36,7 @@ port.on("message", ({ call, command, payload }: ThreadCommand) => {
     state.closeSpeech(command.speech);
     return;
   }
+  if (command.type === "open-speech") state.expectSpeech(command.speech);
   tail = tail.then(async () => {
     try {
       await state.execute(command, payload, (event, bytes) => send(call, event, bytes));

@@ -73,8 +73,11 @@ export class Admission {
     );
     if (up.length === 0) throw new CoreError("unavailable", "no device is up: try again shortly");
     this.#checkPossible(up, expected);
+    // Nobody leaves for a load that there would still be no room for.
+    const able = up.filter((scheduler) => this.#couldFitDevice(scheduler, expected));
+    if (able.length === 0 || !this.#couldFitHost(expected)) throw this.#allInUse();
     this.#makeGeneralRoom(request.newModels, expected);
-    const scheduler = this.#choose(up, expected, request.preferredGpu);
+    const scheduler = this.#choose(able, expected, request.preferredGpu);
     this.#makeRoomOn(scheduler, expected);
     const { index } = scheduler.worker.device;
     return { scheduler, memory: this.ledger.reserve(index, request.kind, expected) };
@@ -105,14 +108,14 @@ export class Admission {
   #makeGeneralRoom(newModels: number, expected: ModelMemory): void {
     const limit = this.#config.capacity.max_models;
     while (this.#residents.modelCount() + newModels > limit) {
-      // Spare copies may go first without making the models fewer.
-      if (!this.#evictFrom(null, "capacity")) throw this.#allInUse();
+      if (!this.#evictModel()) throw this.#allInUse();
     }
     while (!this.#fitsHost(expected)) if (!this.#evictFrom(null)) throw this.#allInUse();
   }
 
+  /** @param able workers whose device has room or can make it */
   #choose(
-    up: readonly WorkerScheduler[],
+    able: readonly WorkerScheduler[],
     expected: ModelMemory,
     preferredGpu: number | undefined,
   ): WorkerScheduler {
@@ -121,20 +124,17 @@ export class Admission {
       scheduler,
       models: replicas.filter((replica) => replica.scheduler === scheduler).length,
     });
-    const preferred = up.filter(({ worker }) => worker.device.index === preferredGpu);
-    const candidates = preferred.length > 0 ? preferred : up;
-    const roomy = candidates.filter((scheduler) => this.#fitsDevice(scheduler, expected));
-    const chosen = this.#placer.choose(
-      (roomy.length > 0 ? roomy : candidates).map(asLoad),
-      undefined,
-    );
+    const roomy = able.filter((scheduler) => this.#fitsDevice(scheduler, expected));
+    // Preferred is a device while it has room.
+    const chosen = this.#placer.choose(roomy.map(asLoad), preferredGpu);
+    if (chosen) return chosen;
     // Without room anywhere, the device of the model that is missed least makes it.
-    if (roomy.length > 0 || !chosen || preferred.length > 0) return chosen ?? candidates[0]!;
-    const victim = this.#pickVictim((replica) => candidates.includes(replica.scheduler));
-    if (!victim) throw this.#allInUse();
-    const { device } = victim.scheduler.worker;
-    const there = candidates.filter(({ worker }) => worker.device === device);
-    return this.#placer.choose(there.map(asLoad), undefined) ?? chosen;
+    const devices = new Set(able.map(({ worker }) => worker.device));
+    const victim = this.#pickVictim(({ scheduler }) => devices.has(scheduler.worker.device));
+    const there = able.filter(({ worker }) => worker.device === victim?.scheduler.worker.device);
+    const maker = this.#placer.choose(there.map(asLoad), undefined);
+    if (!maker) throw this.#allInUse();
+    return maker;
   }
 
   #makeRoomOn(scheduler: WorkerScheduler, expected: ModelMemory): void {
@@ -156,27 +156,60 @@ export class Admission {
     return this.ledger.deviceBytes(index) + deviceBytes <= memoryBudgetBytes;
   }
 
+  #couldFitHost({ hostBytes }: ModelMemory): boolean {
+    const evictable = this.#evictable(() => true);
+    const givableBytes = evictable.reduce((sum, { memory }) => sum + memory.memory.hostBytes, 0);
+    return this.#fitsHost({ hostBytes: hostBytes - givableBytes, deviceBytes: 0 });
+  }
+
+  #couldFitDevice(scheduler: WorkerScheduler, { deviceBytes }: ModelMemory): boolean {
+    const { device } = scheduler.worker;
+    const evictable = this.#evictable((replica) => replica.scheduler.worker.device === device);
+    const givableBytes = evictable.reduce((sum, { memory }) => sum + memory.memory.deviceBytes, 0);
+    return this.#fitsDevice(scheduler, { hostBytes: 0, deviceBytes: deviceBytes - givableBytes });
+  }
+
+  /** Replicas that may leave now. */
+  #evictable(accepts: (replica: Replica) => boolean): Replica[] {
+    const now = this.#now();
+    return this.#residents.replicas().filter((replica) => {
+      if (replica.leases > 0 || !accepts(replica)) return false;
+      return !replica.isUnused || now - replica.createdMs >= UNUSED_GRACE_MS;
+    });
+  }
+
+  /** Ends the one model that is missed least, with all of its copies. @returns false when all are in use */
+  #evictModel(): boolean {
+    const evictable = new Set(this.#evictable(() => true));
+    const replicas = this.#residents.replicas();
+    const inUse = replicas.filter((replica) => !evictable.has(replica));
+    const kept = new Set(inUse.map(({ model }) => model.id));
+    const victim = this.#pickVictim(({ model }) => !kept.has(model.id), false);
+    if (!victim) return false;
+    for (const replica of replicas) {
+      if (replica.model.id === victim.model.id) this.#residents.evict(replica, "capacity");
+    }
+    return true;
+  }
+
   /** @param from whose device has to give; null for any. @returns false when all are in use */
-  #evictFrom(from: WorkerScheduler | null, reason: EvictionReason = "memory"): boolean {
+  #evictFrom(from: WorkerScheduler | null): boolean {
     const victim = this.#pickVictim(
       (replica) => from === null || replica.scheduler.worker.device === from.worker.device,
     );
-    if (victim) this.#residents.evict(victim, reason);
+    if (victim) this.#residents.evict(victim, "memory");
     return victim !== null;
   }
 
-  #pickVictim(accepts: (replica: Replica) => boolean): Replica | null {
-    const now = this.#now();
+  /** @param spareFirst whether a second copy goes before anybody's only one */
+  #pickVictim(accepts: (replica: Replica) => boolean, spareFirst = true): Replica | null {
     const replicas = this.#residents.replicas();
     const copies = new Map<string, number>();
     for (const { model } of replicas) copies.set(model.id, (copies.get(model.id) ?? 0) + 1);
     let victim: Replica | null = null;
     let isVictimSpare = false;
-    for (const replica of replicas) {
-      if (replica.leases > 0 || !accepts(replica)) continue;
-      if (replica.isUnused && now - replica.createdMs < UNUSED_GRACE_MS) continue;
-      // A second copy goes before anybody's only one.
-      const isSpare = copies.get(replica.model.id)! > 1;
+    for (const replica of this.#evictable(accepts)) {
+      const isSpare = spareFirst && copies.get(replica.model.id)! > 1;
       const isLower =
         victim === null ||
         (isSpare === isVictimSpare

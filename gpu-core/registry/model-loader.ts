@@ -53,7 +53,9 @@ export class ModelLoader {
       } catch (error) {
         if (!(error instanceof LoadError)) throw error;
         const { cause } = error;
-        if (attempt === 1 && toErrorData(cause).code === "device_lost") continue;
+        const { code } = toErrorData(cause);
+        if (attempt === 1 && DEVICE_GONE.has(code)) continue;
+        if (NOT_THE_MODEL.has(code)) throw cause;
         entry.failure = nextFailure(entry.failure, cause.message, this.#options.clock.now());
         this.#options.logger.warn("model not loaded", { model: entry.id, ...entry.failure });
         throw cause;
@@ -111,7 +113,7 @@ export class ModelLoader {
     } catch (error) {
       memory.release();
       observer.modelLoaded({ device, ms: this.#options.clock.now() - started, ok: false });
-      return asLoadError(error);
+      throw new LoadError(error instanceof Error ? error : new Error(String(error)));
     } finally {
       entry.admitted--;
     }
@@ -191,7 +193,7 @@ function checkVersion(model: ModelVersion, version: string): void {
   );
 }
 
-/** The model cannot be loaded, in contrast to: there is no room or device for it now. */
+/** What went wrong with the files or the load, in contrast to: there is no room or device for it now. */
 class LoadError extends Error {
   override readonly cause: Error;
 
@@ -207,6 +209,9 @@ const NOT_THE_MODEL: ReadonlySet<CoreErrorCode> = new Set([
   "unavailable",
   "cancelled",
 ]);
+
+/** The device ended during the load, or while the load waited for its turn. */
+const DEVICE_GONE: ReadonlySet<CoreErrorCode> = new Set(["device_lost", "unavailable"]);
 
 function asLoadError(error: unknown): never {
   if (!(error instanceof Error) || NOT_THE_MODEL.has(toErrorData(error).code)) throw error;

@@ -11,7 +11,8 @@ import { Admission } from "./admission.ts";
 import { createEvictionPolicy, type EvictionPolicy } from "./eviction.ts";
 import { ModelLoader } from "./model-loader.ts";
 import { StatsBook } from "./model-stats.ts";
-import { ModelEntry, type Replica } from "./replica.ts";
+import { Preloader } from "./preloader.ts";
+import { ended, ModelEntry, type Replica } from "./replica.ts";
 import { planReplicas } from "./replica-scaler.ts";
 import { untilLimit, type WaitLimits } from "./wait.ts";
 
@@ -65,8 +66,7 @@ export class Registry {
   readonly #admission: Admission;
   readonly #loader: ModelLoader;
   readonly #entries = new Map<string, ModelEntry>();
-  /** Preloads that failed and wait for their next attempt. */
-  readonly #preloadRetries = new Set<string>();
+  readonly #preloader: Preloader;
   #models: Readonly<Record<string, ModelConfig>>;
   #cancelTimers: (() => void)[] = [];
   #isClosed = false;
@@ -89,6 +89,14 @@ export class Registry {
       // An entry that was tidied away meanwhile comes back.
       this.#entries.set(entry.id, entry);
       this.stats.of(entry.id).loads++;
+    });
+    this.#preloader = new Preloader({
+      isWanted: (id) => !this.#isClosed && this.#models[id]?.preload === true,
+      load: (id) => this.load(id, false, "batch"),
+      failureOf: (id) => this.#entries.get(id)?.failure ?? null,
+      atOnce: schedulers.length,
+      clock,
+      logger: options.logger,
     });
     for (const device of devices) {
       device.onStateChange(() => {
@@ -135,10 +143,17 @@ export class Registry {
     this.#checkQueue(entry);
     entry.requests++;
     try {
-      for (let round = 0; round < MAX_ACQUIRE_ROUNDS; round++) {
+      let isCold = false;
+      for (let loads = 0; loads < MAX_ACQUIRE_ROUNDS; isCold = true) {
         const replica = pickReplica(entry, version);
-        if (replica) return this.#lease(entry, replica, round > 0);
+        if (replica) return this.#lease(entry, replica, isCold);
         this.#checkFailure(entry);
+        if (entry.loading && entry.loading.version !== version) {
+          entry.isWaitedFor = true;
+          await untilLimit(ended(entry.loading), this.#clock, limits);
+          continue;
+        }
+        loads++;
         try {
           await untilLimit(this.#load(entry, version, "live"), this.#clock, limits);
         } catch (error) {
@@ -166,7 +181,7 @@ export class Registry {
     priority: Priority = "live",
   ): Promise<{ status: ModelStatus; loadMs: number }> {
     const started = this.#clock.now();
-    const entry = this.#entry(id);
+    const entry = await this.#entryToLoad(id, force, priority);
     try {
       const isLoaded = entry.replicas.length > 0 && !force;
       if (!isLoaded) await this.#load(entry, "", priority);
@@ -176,17 +191,10 @@ export class Registry {
     }
   }
 
-  /**
-   * Loads the models that are configured so, where nothing live is in the way,
-   * one per worker at a time: a load that somebody waits for must not queue up
-   * behind a thousand. One that fails is tried again with back-off.
-   */
-  async preload(): Promise<void> {
+  /** Loads the models that are configured so, where nothing live is in the way. See Preloader. */
+  preload(): Promise<void> {
     const ids = Object.keys(this.#models).filter((id) => this.#models[id]?.preload);
-    const next = async () => {
-      for (let id = ids.shift(); id !== undefined; id = ids.shift()) await this.#preloadOne(id);
-    };
-    await Promise.all(this.#options.schedulers.map(next));
+    return this.#preloader.run(ids);
   }
 
   /** Takes over other `models:` settings: new ones are preloaded, changed ones loaded again while the old copy serves. */
@@ -195,10 +203,14 @@ export class Registry {
     this.#models = models;
     this.#options.source.reconfigure(models);
     const changed = [...this.#entries.values()].filter(
-      ({ id, replicas }) =>
-        replicas.length > 0 && JSON.stringify(before[id]) !== JSON.stringify(models[id]),
+      ({ id }) => JSON.stringify(before[id]) !== JSON.stringify(models[id]),
     );
-    for (const { id } of changed) {
+    for (const entry of changed) {
+      const { id } = entry;
+      // With other settings it may well load.
+      entry.failure = null;
+      this.#tidy(entry);
+      if (entry.replicas.length === 0 && !entry.loading) continue;
       try {
         await this.load(id, true, "batch");
       } catch (error) {
@@ -319,16 +331,30 @@ export class Registry {
     };
   }
 
-  /** One load per model at a time; who comes later joins it. */
+  /** The entry when nothing is under way that a load of the current version could not join. */
+  async #entryToLoad(id: string, force: boolean, priority: Priority): Promise<ModelEntry> {
+    let entry = this.#entry(id);
+    // What began before may have begun with files and settings that are to be replaced.
+    const older = force ? entry.loading : null;
+    while (entry.loading && (entry.loading === older || entry.loading.version !== "")) {
+      if (priority === "live") entry.isWaitedFor = true;
+      await ended(entry.loading);
+      // It may have been tidied away with the load that failed.
+      entry = this.#entry(id);
+    }
+    return entry;
+  }
+
+  /** One load per model at a time; who comes later with the same version joins it. */
   #load(entry: ModelEntry, version: string, priority: Priority): Promise<Replica> {
     if (priority === "live") entry.isWaitedFor = true;
-    if (entry.loading) return entry.loading;
-    const load = this.#loadFirst(entry, version, priority).finally(() => {
+    if (entry.loading) return entry.loading.done;
+    const done = this.#loadFirst(entry, version, priority).finally(() => {
       entry.loading = null;
       entry.isWaitedFor = false;
     });
-    entry.loading = load;
-    return load;
+    entry.loading = { version, done };
+    return done;
   }
 
   async #loadFirst(entry: ModelEntry, version: string, priority: Priority): Promise<Replica> {
@@ -336,24 +362,6 @@ export class Registry {
     const replica = await this.#loader.load(entry, version, priority);
     for (const other of old) this.#retire(other);
     return replica;
-  }
-
-  async #preloadOne(id: string): Promise<void> {
-    if (this.#isClosed || !this.#models[id]?.preload) return;
-    try {
-      await this.load(id, false, "batch");
-    } catch (error) {
-      // One broken model must not keep the others from being served.
-      this.#options.logger.error("preload failed", { model: id, error: String(error) });
-      const retryAtMs = this.#entries.get(id)?.failure?.retryAtMs;
-      if (retryAtMs === undefined) return;
-      if (this.#preloadRetries.has(id)) return;
-      this.#preloadRetries.add(id);
-      this.#clock.after(Math.max(0, retryAtMs - this.#clock.now()), () => {
-        this.#preloadRetries.delete(id);
-        void this.#preloadOne(id);
-      });
-    }
   }
 
   #scale(): void {

@@ -30,11 +30,23 @@ export interface LoadFailure {
   readonly retryAtMs: number;
 }
 
+/** A load that is under way. */
+export interface ModelLoad {
+  /** The version that it was asked for with; empty for the current one. */
+  readonly version: string;
+  readonly done: Promise<Replica>;
+}
+
+/** Resolves with the load, however it ends. */
+export async function ended({ done }: ModelLoad): Promise<void> {
+  await done.catch(() => {});
+}
+
 /** What the registry knows of one model that is or was wanted. */
 export class ModelEntry {
   readonly id: string;
   replicas: Replica[] = [];
-  loading: Promise<Replica> | null = null;
+  loading: ModelLoad | null = null;
   /** A request waits for `loading`. */
   isWaitedFor = false;
   /** Loads that have their worker and their memory. */

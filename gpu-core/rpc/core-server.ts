@@ -17,6 +17,7 @@ import type { CoreMetrics } from "../observe/core-metrics.ts";
 import { noObserver } from "../observe/observer.ts";
 import { type AdminOptions, createAdminService } from "./admin-service.ts";
 import { Drain } from "./drain.ts";
+import { dropEndlessTimeouts } from "./endless-timeouts.ts";
 import { createCutInterceptor, createGate } from "./gate.ts";
 import { createHealthService } from "./health-service.ts";
 import { createInferenceService } from "./inference-service.ts";
@@ -102,6 +103,7 @@ export async function serveCore(
     response.once("close", leave);
     let signal: AbortSignal | null = null;
     try {
+      dropEndlessTimeouts(request.headers);
       const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
       signal = call.signal;
       await universalResponseToNodeResponse(await handler(call), response);
@@ -111,7 +113,14 @@ export async function serveCore(
       response.destroy();
     }
   }
-  const server = await listenOnOnePort((request, response) => void answer(request, response), {
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    // A defect in the answer to one caller must not end the core for all.
+    answer(request, response).catch((error: unknown) => {
+      logger.error("a request was not answered", { error: String(error) });
+      response.destroy();
+    });
+  };
+  const server = await listenOnOnePort(onRequest, {
     host,
     port,
     tls: access.tls,
@@ -141,10 +150,7 @@ async function answerMetrics(
   response: ServerResponse,
   logger: Logger,
 ): Promise<void> {
-  if (method !== "GET" && method !== "HEAD") {
-    response.writeHead(405, { allow: "GET, HEAD" }).end();
-    return;
-  }
+  if (!isRead(method)) return refuseMethod(response);
   try {
     const text = await metrics.text();
     const headers = { "content-type": metrics.contentType, "cache-control": "no-store" };
@@ -153,6 +159,15 @@ async function answerMetrics(
     logger.error("metrics could not be told", { error: String(error) });
     response.writeHead(500).end();
   }
+}
+
+/** HEAD is GET without the body, which Node leaves out (RFC 9110, 9.3.2). */
+function isRead(method: string | undefined): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+function refuseMethod(response: ServerResponse): void {
+  response.writeHead(405, { allow: "GET, HEAD" }).end();
 }
 
 function refusePlain(response: ServerResponse): void {
@@ -174,11 +189,16 @@ function answerPlain(
     if (drain.closing.aborted) return [503, "draining\n"];
     return core.isReady ? [200, "ready\n"] : [503, "no device is up\n"];
   };
-  const answers: Record<string, () => [number, string]> = {
-    "/livez": () => [200, "live\n"],
-    "/readyz": readiness,
-  };
-  const [status, text] = (method === "GET" && answers[path]?.()) || [
+  // A path is whatever a caller sends: of an object it could name what every object has.
+  const answers = new Map<string, () => [number, string]>([
+    ["/livez", () => [200, "live\n"]],
+    ["/readyz", readiness],
+  ]);
+  if (answers.has(path) && !isRead(method)) {
+    refuseMethod(response);
+    return;
+  }
+  const [status, text] = answers.get(path)?.() ?? [
     404,
     "This is a mouthpiece core. It answers mouthpiece.inference.v1.InferenceService and grpc.health.v1.Health over Connect, gRPC-Web and gRPC, and GET /livez, /readyz and /metrics.\n",
   ];

@@ -28,10 +28,11 @@ async function openCache(
   store: ReturnType<typeof createMemoryStore>,
   maxBytes: number,
   folder?: string,
+  logger = silentLogger,
 ) {
   const path = folder ?? (await temporaryFolder(t));
   const { signal } = new AbortController();
-  const options = { folder: path, maxBytes, store, logger: silentLogger, signal };
+  const options = { folder: path, maxBytes, store, logger, signal };
   return { cache: await ModelCache.open(options), folder: path };
 }
 
@@ -60,6 +61,31 @@ test("the least recently used file leaves, never one that is held", async (t) =>
   assert.deepEqual(names, [entries[0]!, entries[1]!, entries[3]!].map((e) => e.sha256).sort());
   a!.release();
   assert.equal(cache.bytes, 3000);
+});
+
+test("nothing leaves for an object that would still not fit", async (t) => {
+  const { store, entries } = objects(1000, 1000, 5000);
+  const { cache, folder } = await openCache(t, store, 3000);
+  for (const entry of entries.slice(0, 2)) (await cache.hold(entry)).release();
+  await assert.rejects(cache.hold(entries[2]!), /raise model_cache.max_gb/);
+  assert.equal((await readdir(folder)).length, 2);
+  assert.equal(store.reads.length, 2, "it was not asked for");
+});
+
+test("a download that ends while another begins is counted once", async (t) => {
+  const { store, entries } = objects(1000, 1000, 1000);
+  let next: Promise<unknown> | null = null;
+  const info = () => {
+    // It begins with the end of the second one, the earliest that there is.
+    if (store.reads.length === 2) next ??= cache.hold(entries[2]!);
+  };
+  const logger = { ...silentLogger, info };
+  const { cache } = await openCache(t, store, 3000, undefined, logger);
+  for (const entry of entries.slice(0, 2)) (await cache.hold(entry)).release();
+  await next;
+  assert.equal(cache.bytes, 3000);
+  for (const entry of entries) await cache.hold(entry);
+  assert.equal(store.reads.length, 3, "none was thrown out for another");
 });
 
 test("what is not what the manifest says is refused and not kept", async (t) => {

@@ -157,18 +157,23 @@ export class ModelCache {
     this.#reserved += bytes;
     try {
       await this.#makeRoom(0);
-      await using file = await open(partial, "wx");
-      await this.#fetchInto(file, entry);
-      await file.sync();
+      await this.#fetch(partial, entry);
       await rename(partial, join(folder, sha256));
-      this.#files.set(sha256, { bytes, lastUse: ++this.#uses, holds: 0 });
-      logger.info("downloaded", { key, bytes, ms: Math.round(performance.now() - started) });
     } catch (error) {
       await rm(partial, { force: true });
       throw asDiskError(error, folder);
     } finally {
       this.#reserved -= bytes;
     }
+    // In the same breath: whoever makes room counts it once, as one or the other.
+    this.#files.set(sha256, { bytes, lastUse: ++this.#uses, holds: 0 });
+    logger.info("downloaded", { key, bytes, ms: Math.round(performance.now() - started) });
+  }
+
+  async #fetch(path: string, entry: CacheEntry): Promise<void> {
+    await using file = await open(path, "wx");
+    await this.#fetchInto(file, entry);
+    await file.sync();
   }
 
   async #fetchInto(file: FileHandle, { key, bytes, sha256 }: CacheEntry): Promise<void> {
@@ -196,17 +201,22 @@ export class ModelCache {
   /** Removes files that nobody holds until `extra` more bytes fit. @throws CoreError `resource_exhausted` */
   async #makeRoom(extra: number): Promise<void> {
     const { maxBytes, folder, logger } = this.#options;
+    const full = () => {
+      const gigabytes = (maxBytes / 1024 ** 3).toFixed(1);
+      return new CoreError(
+        "resource_exhausted",
+        `the model cache is full of models in use (${gigabytes} GB): raise model_cache.max_gb`,
+      );
+    };
+    const held = [...this.#files.values()].filter(({ holds }) => holds > 0);
+    const heldBytes = held.reduce((sum, { bytes }) => sum + bytes, 0);
+    // Nothing leaves for what would still not fit.
+    if (heldBytes + this.#reserved + extra > maxBytes) throw full();
     while (this.bytes + this.#reserved + extra > maxBytes) {
       const [victim] = [...this.#files]
         .filter(([, { holds }]) => holds === 0)
         .sort(([, a], [, b]) => a.lastUse - b.lastUse);
-      if (!victim) {
-        const gigabytes = (maxBytes / 1024 ** 3).toFixed(1);
-        throw new CoreError(
-          "resource_exhausted",
-          `the model cache is full of models in use (${gigabytes} GB): raise model_cache.max_gb`,
-        );
-      }
+      if (!victim) throw full();
       this.#files.delete(victim[0]);
       await rm(join(folder, victim[0]), { force: true });
       logger.debug("left the model cache", { file: victim[0] });

@@ -120,6 +120,7 @@ export class StrictComposer implements FrameComposer {
   readonly composed: ComposedMoment[] = [];
   error: Error | null = null;
   kilobits: number | null = null;
+  isClosed = false;
   /** Positions at which a key frame can be. */
   keyEvery = 1;
   #isBusy = false;
@@ -132,6 +133,10 @@ export class StrictComposer implements FrameComposer {
 
   async startFor(position: number): Promise<number> {
     return position - (position % this.keyEvery);
+  }
+
+  close(): void {
+    this.isClosed = true;
   }
 
   async prewarm(): Promise<void> {}

@@ -21,6 +21,8 @@ export async function startSystem(
     logger?: Logger;
     assetsRoot?: string;
     admin?: AdminOptions;
+    /** See `startNodeEdge`. */
+    importWebCodecs?: () => Promise<unknown>;
   } = {},
 ): Promise<TestSystem> {
   const logger = settings.logger ?? silentLogger;
@@ -38,6 +40,7 @@ export async function startSystem(
       ),
       settings.assetsRoot ?? null,
       logger,
+      settings.importWebCodecs,
     );
     return {
       core,

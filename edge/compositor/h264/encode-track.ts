@@ -20,7 +20,10 @@ export interface BackgroundFrames {
 
 export interface EncodeOptions {
   readonly framesPerSecond: number;
-  /** `band` unless the least work at run time is worth a border and up to 15 % more bits. */
+  /**
+   * `band` unless half the work at run time is worth borders and more bits: a tenth at fine
+   * quantisers, half as many again at coarse ones where the background stands still.
+   */
   readonly mode?: SliceMode;
   /** Samples over which mouths fade into the background. Default 0. */
   readonly softEdge?: number;

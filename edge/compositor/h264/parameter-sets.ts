@@ -1,4 +1,5 @@
 import { BitWriter } from "./bit-writer.ts";
+import { putColours } from "./declare-colours.ts";
 import { chooseLevel, type Level } from "./levels.ts";
 
 /** What a stream's parameter sets say. */
@@ -80,13 +81,7 @@ export function sequenceParameterSet(format: StreamFormat): Uint8Array<ArrayBuff
 function putUsability(bits: BitWriter): void {
   bits.flag(false); // aspect_ratio_info_present_flag
   bits.flag(false); // overscan_info_present_flag
-  bits.flag(true); // video_signal_type_present_flag
-  bits.put(5, 3); // video_format: unspecified
-  bits.flag(false); // video_full_range_flag
-  bits.flag(true); // colour_description_present_flag
-  bits.put(1, 8); // colour_primaries: BT.709
-  bits.put(1, 8); // transfer_characteristics: BT.709
-  bits.put(1, 8); // matrix_coefficients: BT.709
+  putColours(bits);
   bits.flag(false); // chroma_loc_info_present_flag
   bits.flag(false); // timing_info_present_flag: the container keeps time
   bits.flag(false); // nal_hrd_parameters_present_flag

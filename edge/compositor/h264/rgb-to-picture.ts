@@ -16,7 +16,12 @@ export class PictureConverter {
    * @returns BT.709 of limited range, 4:2:0, as `LiveSession` makes it of mouths
    * @throws RangeError for odd sides
    */
-  convert({ width, height, data }: RgbImage): Picture {
+  convert(image: RgbImage): Picture {
+    return pictureOf(this.convertBytes(image), image.width, image.height);
+  }
+
+  /** The same as I420: the planes one after the other. @throws RangeError for odd sides */
+  convertBytes({ width, height, data }: RgbImage): Uint8Array<ArrayBuffer> {
     if (width % 2 !== 0 || height % 2 !== 0) {
       throw new RangeError(`${width}x${height}: both sides of a 4:2:0 picture have to be even`);
     }
@@ -38,6 +43,6 @@ export class PictureConverter {
       width,
     ];
     kernels.exports.placeRgb(kernels.placeNumbers([...layout, 0, 0, 0, 0, 0]));
-    return pictureOf(kernels.bytes(planes, bytes).slice(), width, height);
+    return kernels.bytes(planes, bytes).slice();
   }
 }

@@ -23,7 +23,7 @@ test("a slice is told its picture after it was coded", () => {
         patchSlice(rbsp, first, isIdr, frameNum, parity);
         const reader = new BitReader(rbsp);
         assert.equal(reader.ue(), first);
-        assert.equal(reader.ue(), isIdr ? 7 : 5);
+        assert.equal(reader.ue(), isIdr ? 2 : 0);
         assert.equal(reader.ue(), 0);
         assert.equal(reader.u(4), frameNum);
         if (isIdr) assert.equal(reader.ue(), 1 + parity);

@@ -21,7 +21,8 @@ export interface SliceHeader {
 export function sliceHeader(header: SliceHeader): BitWriter {
   const bits = new BitWriter();
   bits.ue(header.firstMacroblock);
-  bits.ue(header.isIdr ? 7 : 5); // slice_type: I or P, as all slices of the picture
+  // slice_type: I or P. To say that it is that of the whole picture (7 or 5) takes 4 bits more.
+  bits.ue(header.isIdr ? 2 : 0);
   bits.ue(0); // pic_parameter_set_id
   bits.put(header.frameNum, FRAME_NUM_BITS);
   if (header.isIdr) {
@@ -55,8 +56,8 @@ export function patchSlice(
   idrParity: number,
 ): void {
   const first = 2 * (31 - Math.clz32(firstMacroblock + 1)) + 1;
-  // slice_type has 7 bits as I and 5 as P; pic_parameter_set_id has one.
-  const at = first + (isIdr ? 7 : 5) + 1;
+  // slice_type has 3 bits as I and 1 as P; pic_parameter_set_id has one.
+  const at = first + (isIdr ? 3 : 1) + 1;
   setBits(rbsp, at, FRAME_NUM_BITS, frameNum);
   if (isIdr) setBits(rbsp, at + FRAME_NUM_BITS, 3, 2 + idrParity);
 }

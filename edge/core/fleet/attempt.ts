@@ -21,6 +21,7 @@ export class Attempt {
   readonly #clock: Clock;
   readonly #lease: Lease;
   readonly #startedMs: number;
+  #failure: unknown = null;
 
   constructor(node: CoreNode, call: SpeechCall, options: CallOptions, clock: Clock) {
     this.node = node;
@@ -35,8 +36,15 @@ export class Attempt {
       node.succeeded(call.avatarId);
       return step;
     });
-    // Of two that race nobody may look at the second.
-    this.first.catch(() => {});
+    // Of two that race nobody may wait for the second.
+    this.first.catch((error: unknown) => {
+      this.#failure = error;
+    });
+  }
+
+  /** Why there was no first frame; null while there may still be one, or when there was. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   /** @throws CoreCallError, `unavailable` when the core was taken out meanwhile */

@@ -268,6 +268,43 @@ test("hedges have a budget", async () => {
   assert.ok(fleet.stats.hedges <= 10 + 4 + 10 + 1, `${fleet.stats.hedges}`);
 });
 
+test("a hedge that fails has failed, and says nothing of how long frames take there", async () => {
+  const { clock, cores, fleet, speak, ranked } = setUp(NAMES, {
+    hedge: { share: 1, leastDelayMs: 20 },
+  });
+  const [home, second] = ranked("ada");
+  for (let i = 0; i < 6; i++) await finish(clock, speak("ada"), 1000);
+  cores[home!]!.frameMs = 60;
+  cores[second!]!.frameMs = 1;
+  cores[second!]!.error = new CoreCallError("unavailable", "it cannot load the model");
+  for (let i = 0; i < 6; i++) {
+    const { frames } = await finish(clock, speak("ada"), 1000);
+    assert.deepEqual(frames, ALL);
+  }
+  assert.ok(fleet.stats.hedges >= 4);
+  const { firstFrameMs, stats } = fleet.stats.nodes.find(({ url }) => url === second)!;
+  assert.equal(firstFrameMs, null);
+  assert.equal(stats.failures, stats.calls);
+});
+
+test("loads elsewhere have the budget of retries", async () => {
+  const { clock, cores, fleet } = setUp(NAMES);
+  let calls = 0;
+  for (const core of Object.values(cores)) {
+    core.loadModel = async () => {
+      calls++;
+      throw new CoreCallError("unavailable", "the model ended the device");
+    };
+  }
+  const options = { signal: new AbortController().signal, requestId: "test" };
+  for (let i = 0; i < 1000; i++) {
+    await assert.rejects(fleet.loadModel("ada", options), { code: "unavailable" });
+  }
+  await clock.advanceBy(10);
+  // What was saved, and a fifth of the calls.
+  assert.ok(calls <= 1000 + 100 + 200, `${calls}`);
+});
+
 test("retries have a budget: a fleet that fails gets no storm", async () => {
   const { clock, cores, fleet, speak } = setUp(NAMES);
   for (const core of Object.values(cores)) {

@@ -121,7 +121,7 @@ export class CoreFleet implements CoreClient {
         const isLate =
           (options.deadlineMs ?? Number.POSITIVE_INFINITY) <= this.#options.clock.now();
         if (isLate) throw error;
-        if (this.#mayRetry(error, call, tried)) continue;
+        if (this.#mayRetry(error, call.avatarId, tried)) continue;
         // The last one, once more: a connection that it had closed says nothing about it.
         if (isAgain || !isUnreachable(error) || !this.#retryBudget.spend()) throw error;
         this.#retries++;
@@ -135,6 +135,7 @@ export class CoreFleet implements CoreClient {
   }
 
   async loadModel(avatarId: string, options: CallOptions): Promise<number> {
+    this.#retryBudget.earn();
     const tried = new Set<CoreNode>();
     for (;;) {
       const node = this.#pick(avatarId, tried);
@@ -143,7 +144,7 @@ export class CoreFleet implements CoreClient {
       } catch (error) {
         if (options.signal.aborted) throw error;
         this.#failed(node, error, tried);
-        if (!isElsewhereBetter(error) || tried.size >= this.#nodes.length) throw error;
+        if (!this.#mayRetry(error, avatarId, tried)) throw error;
       }
     }
   }
@@ -167,11 +168,7 @@ export class CoreFleet implements CoreClient {
   }
 
   /** One call, or two when the first is slow; the one whose first frame comes first. */
-  async #begin(
-    call: SpeechCall,
-    options: CallOptions,
-    tried: ReadonlySet<CoreNode>,
-  ): Promise<Attempt> {
+  async #begin(call: SpeechCall, options: CallOptions, tried: Set<CoreNode>): Promise<Attempt> {
     const { clock } = this.#options;
     const first = new Attempt(this.#pick(call.avatarId, tried), call, options, clock);
     const delayMs = this.#hedgeDelayMs(first.node);
@@ -186,7 +183,9 @@ export class CoreFleet implements CoreClient {
     if (!second) return first;
     const winner = await firstToSucceed(first, second);
     const loser = winner === first ? second : first;
-    loser.lose();
+    // How long it took to fail says nothing about its frames.
+    if (loser.failure !== null) this.#failed(loser.node, loser.failure, tried);
+    else loser.lose();
     return winner;
   }
 
@@ -281,9 +280,9 @@ export class CoreFleet implements CoreClient {
     return new Promise((resolve) => this.#options.clock.after(ms, resolve));
   }
 
-  #mayRetry(error: unknown, call: SpeechCall, tried: ReadonlySet<CoreNode>): boolean {
+  #mayRetry(error: unknown, avatarId: string, tried: ReadonlySet<CoreNode>): boolean {
     if (!isElsewhereBetter(error)) return false;
-    const isLeft = this.#ranked(call.avatarId).some((node) => !tried.has(node));
+    const isLeft = this.#ranked(avatarId).some((node) => !tried.has(node));
     if (!isLeft || !this.#retryBudget.spend()) return false;
     this.#retries++;
     return true;

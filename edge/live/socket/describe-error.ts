@@ -2,7 +2,6 @@ import type { Logger } from "../../../avatar/logger.ts";
 import { toProblem } from "../../http/problem.ts";
 import { RequestError } from "../../http/request-error.ts";
 import { LiveError } from "../live-error.ts";
-import { SESSION_RETRY_S } from "../live-sessions.ts";
 import { CLOSE_CODES, type ServerMessage } from "./server-message.ts";
 
 /** RFC 6455, 5.5.1: a reason has 123 bytes at most. */
@@ -33,8 +32,8 @@ export function describeError(
   { requestId, logger }: { readonly requestId: string; readonly logger: Logger },
 ): Extract<ServerMessage, { type: "error" }> {
   if (error instanceof LiveError) {
-    const { code, message } = error;
-    const retry = code === "too_many" ? { retryAfterS: SESSION_RETRY_S } : {};
+    const { code, message, retryAfterS } = error;
+    const retry = retryAfterS === undefined ? {} : { retryAfterS };
     return { type: "error", code, message, ...retry };
   }
   const { detail, status, retryAfterS } = toProblem(error, requestId);

@@ -43,7 +43,7 @@ function openConnections(join?: () => Promise<Joined>) {
           clock,
           settings,
           logger: silentLogger,
-          canShow: async (_avatar, format) => format === "jpeg",
+          canShow: (_avatar, format) => format === "jpeg",
           openCoder: (codec) => (codec === "pcm" ? pcmCoder : null),
           explain: String,
         },
@@ -86,6 +86,15 @@ test("speech that follows the join at once is not lost", async () => {
   const often = ["playback_position", "speech_window"];
   const types = viewer.sent.map(({ type }) => type).filter((type) => !often.includes(type));
   assert.deepEqual(types, ["joined", "segment_opened", "playback_started", "playback_finished"]);
+});
+
+test("who sends too much before he has joined is refused", async () => {
+  const { clock, connect } = openConnections(() => new Promise(() => {}));
+  const viewer = connect("a");
+  viewer.connection.message(JOIN);
+  for (let n = 0; n < 9; n++) viewer.connection.message(new ArrayBuffer(128 * 1024));
+  await clock.advanceTo(100);
+  assert.equal(viewer.closed[0]?.[0], 4413);
 });
 
 test("who leaves before the join is through does not stay", async () => {

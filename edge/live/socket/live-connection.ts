@@ -16,8 +16,10 @@ const JOIN_LIMIT_MS = 10_000;
 const SILENCE_LIMIT_MS = 30_000;
 /** Messages that cannot be understood; then the connection ends. */
 const MAX_BAD_MESSAGES = 10;
-/** Messages that wait while the join is looked into: a second or two of speech. */
-const MAX_EARLY = 256;
+/** What waits while the join is looked into: half a minute of speech, from whoever it may be. */
+const MAX_EARLY_BYTES = 1024 * 1024;
+/** What a message takes beside its content, about. */
+const MESSAGE_BYTES = 64;
 
 export interface LiveConnectionOptions {
   readonly clock: Clock;
@@ -35,6 +37,7 @@ export class LiveConnection implements SocketHandler {
   #state: "new" | "joining" | "joined" | "over" = "new";
   #participant: Participant | null = null;
   readonly #early: (string | ArrayBuffer)[] = [];
+  #earlyBytes = 0;
   #heardMs: number;
   #badMessages = 0;
   #cancelWatch = () => {};
@@ -52,19 +55,31 @@ export class LiveConnection implements SocketHandler {
 
   message(data: string | ArrayBuffer): void {
     if (this.isOver) return;
-    this.#heardMs = this.#options.clock.now();
+    // Whoever waits to be let in gains no time by talking.
+    if (this.#state !== "joining") this.#heardMs = this.#options.clock.now();
     if (typeof data !== "string" && data.byteLength > MAX_BINARY_BYTES) {
       const message = `a binary message has at most ${MAX_BINARY_BYTES} bytes`;
       this.#refuse(new LiveError("bad_message", message), CLOSE_CODES.tooLarge);
       return;
     }
     if (this.#state === "joining") {
-      // Speech may follow the join at once.
-      if (this.#early.length < MAX_EARLY) this.#early.push(data);
+      this.#keepEarly(data);
       return;
     }
     if (typeof data === "string") this.#text(data);
     else this.#binary(data);
+  }
+
+  /** Speech may follow the join at once. */
+  #keepEarly(data: string | ArrayBuffer): void {
+    const bytes = typeof data === "string" ? 2 * data.length : data.byteLength;
+    this.#earlyBytes += bytes + MESSAGE_BYTES;
+    if (this.#earlyBytes <= MAX_EARLY_BYTES) {
+      this.#early.push(data);
+      return;
+    }
+    const message = `before it has joined a connection sends ${MAX_EARLY_BYTES} bytes at most`;
+    this.#refuse(new LiveError("bad_message", message), CLOSE_CODES.tooLarge);
   }
 
   closed(): void {

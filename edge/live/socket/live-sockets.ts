@@ -1,5 +1,6 @@
 import type { Clock } from "../../../avatar/clock.ts";
 import type { Logger } from "../../../avatar/logger.ts";
+import { callerFields } from "../../access/caller.ts";
 import { refuseSecretsIn, surroundingsOf } from "../../http/authorise.ts";
 import { problemResponse, toProblem } from "../../http/problem.ts";
 import { RequestError } from "../../http/request-error.ts";
@@ -53,8 +54,9 @@ export function createLiveSockets(options: LiveSocketsOptions) {
             async join(token) {
               const joined = await joinSession(options, id, token, surroundings);
               await access.count(joined.caller, requestId);
-              const { role } = joined;
-              logger.info("live session joined", { requestId, session: id, role });
+              const { role, caller } = joined;
+              const fields = { requestId, session: id, role, ...callerFields(caller) };
+              logger.info("live session joined", fields);
               return joined;
             },
           }),

@@ -20,7 +20,7 @@ export interface ParticipantOptions {
   /** Ends the connection. */
   readonly close: (code: number, reason: string) => void;
   /** Whether the avatar can be had in a format. */
-  readonly canShow: (avatar: PublishedAvatar, format: LiveFormat) => Promise<boolean>;
+  readonly canShow: (avatar: PublishedAvatar, format: LiveFormat) => boolean;
   /** A coder for one viewer; null where this runtime has none. */
   readonly openCoder: (codec: SoundCodec) => SoundCoder | null;
   /** Of what failed, for the client. */

@@ -104,7 +104,10 @@ export class Participant {
     this.#stopListening();
     this.#control?.leave();
     this.#coder?.free();
-    const { known, tokenId } = this.#options.joined;
+    const { logger, joined } = this.#options;
+    const { known, tokenId, role } = joined;
+    const droppedFrames = this.#viewer?.dropped ?? 0;
+    logger.info("live session left", { session: this.#session.id, role, droppedFrames });
     if (known.participants.get(tokenId) === this) known.participants.delete(tokenId);
   }
 
@@ -115,7 +118,7 @@ export class Participant {
 
   async #watch(): Promise<void> {
     const { outbox, clock, offer } = this.#options;
-    const format = await this.#chooseFormat();
+    const format = this.#chooseFormat();
     this.#coder = this.#chooseCoder();
     if (format === null || !this.#coder) {
       this.#coder?.free();
@@ -204,11 +207,11 @@ export class Participant {
     if (samples !== null) this.#send({ type: "speech_window", samples });
   }
 
-  async #chooseFormat(): Promise<LiveFormat | null> {
+  #chooseFormat(): LiveFormat | null {
     const { offer, canShow } = this.#options;
     for (const each of offer.video) {
       const isKnown = each === "h264" || each === "jpeg";
-      if (isKnown && (await canShow(this.#session.avatar, each))) return each;
+      if (isKnown && canShow(this.#session.avatar, each)) return each;
     }
     return null;
   }

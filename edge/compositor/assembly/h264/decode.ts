@@ -112,7 +112,7 @@ export function decodeSlice(
   isSkimming = isSkimmed;
   beginInput(at, bytes);
   takeUe(); // first_mb_in_slice
-  if (takeUe() != (isIdr ? 7 : 5)) return false;
+  if (takeUe() != (isIdr ? 2 : 0)) return false; // slice_type: I or P
   takeUe(); // pic_parameter_set_id
   takeBits(frameNumBits);
   if (isIdr) {
