@@ -29,6 +29,7 @@ export class SessionPlayback {
   #skippedBefore = 0;
   /** Sound of segments up to this one is void. */
   #voidSegment = 0;
+  #lastSegment = 0;
   /** Where the sound that has arrived ends, on the session's clock. */
   #soundEndMs = -Infinity;
   #due: Due[] = [];
@@ -79,6 +80,7 @@ export class SessionPlayback {
     this.#options.sound.void();
     this.#soundEndMs = -Infinity;
     this.#voidSegment = 0;
+    this.#lastSegment = 0;
     for (const { act } of this.#due.splice(0)) act();
   }
 
@@ -94,6 +96,7 @@ export class SessionPlayback {
     const { renderedMs } = this.#local;
     if (this.#clock.arrived(timeMs - readyMs, renderedMs, isPause, mayBeLateMs)) this.#tellSound();
     if (isSound) {
+      this.#lastSegment = segment;
       const lengthMs = kind === "opus" ? OPUS_PACKET_MS : data.length / PCM_BYTES_PER_MS;
       this.#soundEndMs = Math.max(this.#soundEndMs, timeMs + lengthMs);
       this.#options.sound.receive(data, timeMs);
@@ -109,9 +112,9 @@ export class SessionPlayback {
     this.#soundEndMs = -Infinity;
   }
 
-  /** Silence for what has been said by now, before the edge has heard of it. */
+  /** Silence before the edge has heard of it: what is under way is void, too. */
   hush(): void {
-    this.#options.sound.void();
+    this.interrupt(this.#lastSegment);
   }
 
   /** Does something when `timeMs` of the session is heard. */
