@@ -11,6 +11,7 @@ export type { SpeechFrame } from "./frame-buffer.ts";
 export { AvatarSession, type AvatarSessionOptions } from "./live/avatar-session.ts";
 export type {
   DisconnectReason,
+  SessionEnding,
   SessionEventMap,
   SessionReady,
   SessionState,

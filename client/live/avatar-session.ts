@@ -85,6 +85,12 @@ export class AvatarSession extends SessionEvents {
     this.#enter("connecting");
     const running = this.#prepare();
     this.#running = running;
+    const limit = setTimeout(() => {
+      if (this.#running === running) this.#end("lost", refusal("lost", null));
+    }, READY_LIMIT_MS);
+    const clear = () => clearTimeout(limit);
+    // Who waits for events alone need not wait for this, too.
+    running.ready.promise.then(clear, clear);
     this.#connect(running).catch((error: unknown) => {
       if (this.#running === running) this.#end("refused", error);
     });
@@ -171,8 +177,6 @@ export class AvatarSession extends SessionEvents {
     const stopCare = keepSounding(sound.context);
     if (this.#isMuted) sound.volume = 0;
     const ready = Promise.withResolvers<SessionReady>();
-    // Who waits for events alone need not wait for this, too.
-    ready.promise.catch(() => {});
     const playback = new SessionPlayback({
       sound,
       onGap: () => this.#askForKeyFrame(),
@@ -241,6 +245,9 @@ export class AvatarSession extends SessionEvents {
       case "interrupted":
         playback.interrupt(message.segment);
         this.#queue.interrupted(message.epoch);
+        break;
+      case "ending":
+        this.emit("ending", { reason: message.reason, inMs: message.inMs });
         break;
       case "error":
         this.#complain(message.message);
@@ -372,6 +379,8 @@ function refusal(reason: string, message: string | null): PlayerError {
   return new PlayerError("refused", message ?? `The session is over: ${reason}.`);
 }
 
+/** Longer than the ways to a first connection are tried. */
+const READY_LIMIT_MS = 45_000;
 const HIDDEN_TICK_MS = 200;
 const STATS_MS = 1000;
 const KEY_FRAME_MS = 1000;

@@ -117,6 +117,8 @@ export class LiveConnection {
         this.#reason = message.code;
         this.#message = message.message;
         this.#retryAfterMs = message.retryAfterS === undefined ? null : 1000 * message.retryAfterS;
+        // Who has not joined is told by the end of the connection, which follows.
+        if (!this.#hasJoined) return;
         break;
       case "ended":
         this.#reason = message.reason;

@@ -40,6 +40,13 @@ export interface SpeechEnded {
   readonly playedMs: number;
 }
 
+/** The edge's limits are known before they are met. */
+export interface SessionEnding {
+  /** `max_duration` or `idle_timeout`. */
+  readonly reason: string;
+  readonly inMs: number;
+}
+
 /** Once a second. */
 export interface SessionStats {
   readonly video: LiveFormat;
@@ -65,6 +72,8 @@ export interface SessionEventMap {
   readonly speakstart: SpeechStarted;
   readonly speakend: SpeechEnded;
   readonly stats: SessionStats;
+  /** The session will end, unless somebody says something where it is idle. */
+  readonly ending: SessionEnding;
   /** Something failed; the session goes on. */
   readonly error: PlayerError;
   readonly disconnected: DisconnectReason;

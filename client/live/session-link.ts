@@ -76,7 +76,7 @@ export class SessionLink {
       token,
       ...this.#offer,
       onJoined: (joined) => {
-        this.#plan.found();
+        this.#plan.found(joined.resumeMs);
         onJoined(joined);
       },
       onMessage,
@@ -112,5 +112,5 @@ export class SessionLink {
   }
 }
 
-/** As long as edges remember who has gone, unless they are told otherwise. */
+/** Before the first join; then the session says it. */
 const RESUME_MS = 30_000;

@@ -29,11 +29,16 @@ test("it tries again at growing distances, until the session has forgotten", () 
   assert.ok(nowMs - 1000 <= 30_000 && nowMs - 1000 > 25_000, `${nowMs - 1000} ms`);
 });
 
-test("once it has worked, the next break has all its time", () => {
+test("once it has worked, the next break has all the time that the session gives", () => {
   const plan = new WayBackPlan({ resumeMs: 30_000, random: () => 0.5 });
   plan.closed(closed(1006), 0);
-  plan.found();
+  plan.found(2000);
   assert.deepEqual(plan.closed(closed(1006), 3_600_000), { kind: "again", inMs: 150 });
+  assert.deepEqual(plan.closed(closed(1006), 3_602_000), {
+    kind: "over",
+    reason: "lost",
+    message: null,
+  });
 });
 
 test("an edge that is full says when", () => {

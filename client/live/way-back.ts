@@ -6,7 +6,7 @@ export type WayBack =
   | { readonly kind: "again"; readonly inMs: number };
 
 export interface WayBackOptions {
-  /** How long the session remembers who has gone. */
+  /** How long to try, until the session says how long it remembers who has gone. */
   readonly resumeMs: number;
   /** 0..1 */
   readonly random: () => number;
@@ -18,15 +18,18 @@ export interface WayBackOptions {
  */
 export class WayBackPlan {
   readonly #options: WayBackOptions;
+  #resumeMs: number;
   #lostMs: number | null = null;
   #tries = 0;
 
   constructor(options: WayBackOptions) {
     this.#options = options;
+    this.#resumeMs = options.resumeMs;
   }
 
-  /** It works again. */
-  found(): void {
+  /** It works. @param resumeMs how long the session remembers who has gone */
+  found(resumeMs: number): void {
+    this.#resumeMs = resumeMs;
     this.#lostMs = null;
     this.#tries = 0;
   }
@@ -35,12 +38,12 @@ export class WayBackPlan {
     const final = FINAL_CODES[code];
     if (final !== undefined) return { kind: "over", reason: reason ?? final, message };
     this.#lostMs ??= nowMs;
-    const { resumeMs, random } = this.#options;
+    const { random } = this.#options;
     const grownMs = Math.min(MOST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#tries);
     // All who were on the same edge lose it in the same moment.
     const delayMs = Math.max(retryAfterMs ?? 0, grownMs * (0.5 + random()));
     this.#tries++;
-    if (nowMs + delayMs - this.#lostMs > resumeMs) {
+    if (nowMs + delayMs - this.#lostMs > this.#resumeMs) {
       return { kind: "over", reason: reason ?? "lost", message };
     }
     return { kind: "again", inMs: delayMs };
