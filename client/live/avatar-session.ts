@@ -1,14 +1,10 @@
 import type { ServerMessage } from "../../edge/live/socket/server-message.ts";
 import type { TokenSource } from "../edge-api.ts";
-import { canDecodeH264 } from "../h264-codec.ts";
 import { PlayerError } from "../player-error.ts";
-import { keepSounding } from "./keep-sounding.ts";
 import type { Joined } from "./live-connection.ts";
-import { LiveSound, playableCodecs } from "./live-sound.ts";
 import { Microphone } from "./microphone.ts";
 import { SessionEvents, type SessionReady, type SessionState } from "./session-events.ts";
-import { SessionLink } from "./session-link.ts";
-import { SessionPlayback } from "./session-playback.ts";
+import { SessionRun } from "./session-run.ts";
 import { SessionStage } from "./session-stage.ts";
 import { plainSamples, type SpeechInput, toSpeechSamples } from "./speech-input.ts";
 import { SpeechQueue } from "./speech-queue.ts";
@@ -20,18 +16,6 @@ export interface AvatarSessionOptions {
   readonly token: TokenSource;
   /** Where it is seen: a canvas, a `<video>`, or an element to put a canvas into. */
   readonly element?: HTMLElement;
-}
-
-/** What runs between `start` and the end. */
-interface Running {
-  readonly sound: LiveSound;
-  readonly stopCare: () => void;
-  readonly playback: SessionPlayback;
-  readonly ready: PromiseWithResolvers<SessionReady>;
-  link: SessionLink | null;
-  joined: Joined | null;
-  /** The first picture since the last join has been drawn. */
-  hasPicture: boolean;
 }
 
 /**
@@ -51,7 +35,7 @@ export class AvatarSession extends SessionEvents {
   readonly #options: AvatarSessionOptions;
   readonly #queue = new SpeechQueue();
   #stage: SessionStage | null = null;
-  #running: Running | null = null;
+  #run: SessionRun | null = null;
   #microphone: Microphone | null = null;
   #track: MediaStreamTrack | null = null;
   #state: SessionState = "new";
@@ -59,10 +43,6 @@ export class AvatarSession extends SessionEvents {
   /** Of the segment that was heard last. */
   #segment = 0;
   #isSpeaking = false;
-  #frameRequest = 0;
-  #timers: ReturnType<typeof setInterval>[] = [];
-  #askedForKeyMs = -Infinity;
-  #receivedBytes = 0;
 
   constructor(options: AvatarSessionOptions) {
     super();
@@ -81,25 +61,35 @@ export class AvatarSession extends SessionEvents {
    * @throws PlayerError `insecure_page`, `unreachable`, `refused`, `lost`
    */
   async start(): Promise<SessionReady> {
-    if (this.#running) return this.#running.ready.promise;
+    if (this.#run) return this.#run.ready;
     this.#enter("connecting");
-    const running = this.#prepare();
-    this.#running = running;
-    const limit = setTimeout(() => {
-      if (this.#running === running) this.#end("lost", refusal("lost", null));
-    }, READY_LIMIT_MS);
-    const clear = () => clearTimeout(limit);
-    // Who waits for events alone need not wait for this, too.
-    running.ready.promise.then(clear, clear);
-    this.#connect(running).catch((error: unknown) => {
-      if (this.#running === running) this.#end("refused", error);
+    const run = new SessionRun({
+      url: socketUrl(this.#options.url),
+      token: this.#options.token,
+      onJoined: (joined) => this.#joined(run, joined),
+      onMessage: (message) => this.#told(run, message),
+      onPicture: (image, width, height) => this.#stage?.draw(image, width, height),
+      onReady: (ready) => {
+        this.#enter(this.#isSpeaking ? "speaking" : "listening");
+        this.emit("ready", ready);
+      },
+      onStats: (stats) => this.emit("stats", stats),
+      onLost: () => {
+        this.#queue.lost();
+        if (this.#state !== "connecting") this.#enter("reconnecting");
+      },
+      onOver: (reason) => this.#over(reason),
     });
-    return running.ready.promise;
+    this.#run = run;
+    if (this.#isMuted) run.sound.volume = 0;
+    return run.ready;
   }
 
   /** Leaves the session. `start` may be called again while the edge remembers it. */
   stop(): void {
-    if (this.#running) this.#end("stopped", null);
+    if (!this.#run) return;
+    this.#run.close(new PlayerError("lost", "The session has been stopped."));
+    this.#over("stopped");
   }
 
   /** Shows the session somewhere else. */
@@ -118,7 +108,7 @@ export class AvatarSession extends SessionEvents {
   async sendAudio(input: SpeechInput): Promise<void> {
     const plain = plainSamples(input);
     if (plain) return this.#queue.push(plain);
-    const context = this.#running?.sound.context ?? new OfflineAudioContext(1, 1, 48_000);
+    const context = this.#run?.sound.context ?? new OfflineAudioContext(1, 1, 48_000);
     const samples = await toSpeechSamples(input, context);
     for (let at = 0; at < samples.length; at += PIECE_SAMPLES) {
       await this.#queue.push(samples.subarray(at, at + PIECE_SAMPLES));
@@ -132,7 +122,7 @@ export class AvatarSession extends SessionEvents {
 
   /** Silence, now, whoever speaks. What has not been said is forgotten. */
   interrupt(): void {
-    this.#running?.playback.hush();
+    this.#run?.playback.hush();
     this.#queue.interrupt();
   }
 
@@ -168,65 +158,19 @@ export class AvatarSession extends SessionEvents {
   /** Lets nothing be heard here; the session goes on. */
   mute(isMuted = true): void {
     this.#isMuted = isMuted;
-    if (this.#running) this.#running.sound.volume = isMuted ? 0 : 1;
+    if (this.#run) this.#run.sound.volume = isMuted ? 0 : 1;
   }
 
-  #prepare(): Running {
-    // Before the first `await`, while the browser still counts this as the user's doing.
-    const sound = new LiveSound();
-    const stopCare = keepSounding(sound.context);
-    if (this.#isMuted) sound.volume = 0;
-    const ready = Promise.withResolvers<SessionReady>();
-    const playback = new SessionPlayback({
-      sound,
-      onGap: () => this.#askForKeyFrame(),
-      onVideoError: () => this.#giveVideoUp(),
-    });
-    return { sound, stopCare, playback, ready, link: null, joined: null, hasPicture: false };
-  }
-
-  async #connect(running: Running): Promise<void> {
-    const { token } = this.#options;
-    const [audio, canVideo, join] = await Promise.all([
-      playableCodecs(),
-      canDecodeH264(1920, 1080),
-      typeof token === "string" ? token : token(),
-      running.sound.open(),
-    ]);
-    if (this.#running !== running) return;
-    const offer = { audio, video: canVideo ? ["h264", "jpeg"] : ["jpeg"] };
-    running.link = new SessionLink(offer, {
-      url: socketUrl(this.#options.url),
-      token: join,
-      onJoined: (joined) => this.#joined(running, joined),
-      onMessage: (message) => this.#told(running, message),
-      onMedia: (header, body) => running.playback.receive(header, body),
-      onLost: () => this.#lost(running),
-      onOver: (reason, message) => this.#end(reason, refusal(reason, message)),
-    });
-    const refresh = () => {
-      this.#frameRequest = requestAnimationFrame(refresh);
-      this.#tick(running);
-    };
-    refresh();
-    // A hidden page gets no refreshes, but its video has to be decoded on.
-    const hidden = setInterval(() => document.hidden && this.#tick(running), HIDDEN_TICK_MS);
-    this.#timers = [hidden, setInterval(() => this.#tellStats(running), STATS_MS)];
-  }
-
-  #joined(running: Running, joined: Joined): void {
-    running.joined = joined;
-    running.hasPicture = false;
-    running.playback.begin(joined);
+  #joined(run: SessionRun, joined: Joined): void {
     const socket = {
-      speech: (message: Uint8Array<ArrayBuffer>) => running.link?.sendBinary(message),
-      endSpeech: (epoch: number) => running.link?.send({ type: "speech_end", epoch }),
-      interrupt: () => running.link?.send({ type: "interrupt" }),
+      speech: (message: Uint8Array<ArrayBuffer>) => run.sendBinary(message),
+      endSpeech: (epoch: number) => run.send({ type: "speech_end", epoch }),
+      interrupt: () => run.send({ type: "interrupt" }),
     };
     this.#queue.joined(socket, joined.epoch, joined.speechWindow);
   }
 
-  #told({ playback }: Running, message: ServerMessage): void {
+  #told({ playback }: SessionRun, message: ServerMessage): void {
     switch (message.type) {
       case "speech_window":
         this.#queue.widen(message.samples);
@@ -276,84 +220,14 @@ export class AvatarSession extends SessionEvents {
     this.emit("error", new PlayerError("refused", message));
   }
 
-  #tick(running: Running): void {
-    const picture = running.playback.tick();
-    const { joined } = running;
-    if (!picture || !joined) return;
-    const { width, height, id: avatarId } = joined.avatar;
-    this.#stage?.draw(picture.image, width, height);
-    if (running.hasPicture) return;
-    running.hasPicture = true;
-    this.#enter(this.#isSpeaking ? "speaking" : "listening");
-    const { session: id, video, audio } = joined;
-    const ready = {
-      id,
-      avatarId,
-      width,
-      height,
-      video: video ?? "jpeg",
-      audio: audio?.codec ?? "pcm",
-    } as const;
-    running.ready.resolve(ready);
-    this.emit("ready", ready);
-  }
-
-  #lost(running: Running): void {
-    this.#queue.lost();
-    running.playback.end();
-    this.#receivedBytes = 0;
-    if (this.#state !== "connecting") this.#enter("reconnecting");
-  }
-
-  #askForKeyFrame(): void {
-    const nowMs = performance.now();
-    // The next position that can be one may be a second away.
-    if (nowMs - this.#askedForKeyMs < KEY_FRAME_MS) return;
-    this.#askedForKeyMs = nowMs;
-    this.#running?.link?.send({ type: "key_frame" });
-  }
-
-  /** The decoder has failed: the same as images. */
-  async #giveVideoUp(): Promise<void> {
-    const { link } = this.#running ?? {};
-    link?.offer({ video: ["jpeg"], audio: await playableCodecs() });
-  }
-
-  #tellStats({ joined, link, playback, sound }: Running): void {
-    if (!joined || !link) return;
-    const { receivedBytes, roundTripMs } = link;
-    const bytes = Math.max(0, receivedBytes - this.#receivedBytes);
-    this.#receivedBytes = receivedBytes;
-    this.emit("stats", {
-      video: joined.video ?? "jpeg",
-      audio: joined.audio?.codec ?? "pcm",
-      framesPerSecond: playback.framesPerSecond,
-      skippedFrames: playback.skippedFrames,
-      bitsPerSecond: (8 * bytes * 1000) / STATS_MS,
-      roundTripMs,
-      leadMs: playback.leadMs,
-      isSoundBlocked: sound.context.state !== "running",
-    });
-  }
-
-  #end(reason: string, error: unknown): void {
-    const running = this.#running;
-    if (!running) return;
-    this.#running = null;
-    running.link?.close();
-    running.playback.end();
-    running.stopCare();
-    void running.sound.close();
-    cancelAnimationFrame(this.#frameRequest);
-    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+  #over(reason: string): void {
+    this.#run = null;
     this.#microphone?.close();
     this.#microphone = null;
     this.#queue.reset();
     this.#segment = 0;
     this.#isSpeaking = false;
     this.#enter("new");
-    const stopped = new PlayerError("lost", "The session has been stopped.");
-    running.ready.reject(error ?? stopped);
     this.emit("disconnected", reason);
   }
 
@@ -372,18 +246,6 @@ function socketUrl(of: string | URL): URL {
   return url;
 }
 
-function refusal(reason: string, message: string | null): PlayerError {
-  if (reason === "lost") {
-    return new PlayerError("lost", "The connection was lost, and could not be had again in time.");
-  }
-  return new PlayerError("refused", message ?? `The session is over: ${reason}.`);
-}
-
-/** Longer than the ways to a first connection are tried. */
-const READY_LIMIT_MS = 45_000;
-const HIDDEN_TICK_MS = 200;
-const STATS_MS = 1000;
-const KEY_FRAME_MS = 1000;
 /** A quarter of a second, so that sending is paced. */
 const PIECE_SAMPLES = 4000;
 /** Two seconds. */

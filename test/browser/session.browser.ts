@@ -14,21 +14,21 @@ import { startChromium } from "./chromium.ts";
 const assets = fileURLToPath(new URL("../../client/dist", import.meta.url));
 const sample = fileURLToPath(new URL("../../avatar/demo/sample.wav", import.meta.url));
 
-/** As it stands in docs/client.md, but for what the tests look at. */
-const PAGE = (edge: string) => `<!doctype html>
-<canvas id="avatar"></canvas>
-<button id="talk">Talk</button>
-<script type="module">
-  import { AvatarSession } from "${edge}/mouthpiece.js";
-  const opened = await fetch("${edge}/v1/avatars/ada/sessions", { method: "POST" });
-  const { id, token, urls } = await opened.json();
-  const url = new URL(urls.socket, "${edge}");
-  const session = new AvatarSession({ url, token, element: document.getElementById("avatar") });
-  document.getElementById("talk").onclick = async () => {
-    await session.start();
-    await session.sendAudio(await (await fetch("speech.wav")).blob());
-    session.endSpeech();
-  };
+/** The page of docs/client.md, which is to work when it is pasted, and what the tests look at. */
+async function readPage(edge: string): Promise<string> {
+  const docs = await readFile(new URL("../../docs/client.md", import.meta.url), "utf8");
+  const page = docs.split("```html\n").at(-1)!.split("```")[0]!;
+  assert.match(page, /new AvatarSession/);
+  const handler = '  document.getElementById("talk").onclick';
+  assert.ok(page.includes(handler));
+  return `<!doctype html>${page
+    .replaceAll("http://127.0.0.1:8787", edge)
+    .replace("/avatars/demo/", "/avatars/ada/")
+    .replace(handler, `${HOOKS}${handler}`)}`;
+}
+
+const HOOKS = `
+  const url = new URL(urls.socket, edge);
   const kinds = ["state", "ready", "speakstart", "speakend", "stats", "error", "disconnected"];
   const events = [];
   for (const kind of kinds) session.on(kind, (detail) => events.push({ kind, detail }));
@@ -36,11 +36,10 @@ const PAGE = (edge: string) => `<!doctype html>
     session.start();
     session.on("stats", () => console.log("stats"));
   }
-  Object.assign(globalThis, { id, session, events, AvatarSession, url, token });
-</script>`;
+  Object.assign(globalThis, { session, events, AvatarSession, url });
+`;
 
 interface TestGlobals {
-  readonly id: string;
   readonly url: string;
   readonly session: import("../../client/index.ts").AvatarSession;
   readonly AvatarSession: typeof import("../../client/index.ts").AvatarSession;
@@ -69,10 +68,11 @@ describe("a live session on a page of another origin", () => {
     const speech = (await readFile(sample)).subarray(0, 44 + 64_000);
     speech.writeUInt32LE(64_000, 40);
     speech.writeUInt32LE(64_036, 4);
+    const page = await readPage(system.edge.url);
     server = createServer((request, response) => {
       const isSpeech = request.url === "/speech.wav";
       response.setHeader("content-type", isSpeech ? "audio/wav" : "text/html");
-      response.end(isSpeech ? speech : PAGE(system.edge.url));
+      response.end(isSpeech ? speech : page);
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     browser = await startChromium(sample);
@@ -266,7 +266,8 @@ describe("a live session on a page of another origin", () => {
     assert.equal((await event("disconnected")).detail, "stopped");
     const before = await count();
     await act(async ({ session }) => void (await session.start()));
-    const { id } = await tab.evaluate(() => ({ id: (globalThis as unknown as TestGlobals).id }));
+    const url = await tab.evaluate(() => String((globalThis as unknown as TestGlobals).url));
+    const id = /sessions\/([^/]+)/.exec(url)![1]!;
     const { status } = await fetch(`${system.edge.url}/v1/sessions/${id}`, { method: "DELETE" });
     assert.equal(status, 204);
     assert.equal((await event("disconnected", before)).detail, "deleted");
