@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { noTracing, traceFields } from "../avatar/tracing/tracing.ts";
 import { withoutKeys } from "./access/api-key.ts";
 import { AvatarDirectory } from "./background/avatar-directory.ts";
+import type { EdgeConfig } from "./config.ts";
 import { accessLog } from "./http/access-log.ts";
 import { authorise, authoriseOperator } from "./http/authorise.ts";
 import { problemResponse, toProblem } from "./http/problem.ts";
@@ -11,15 +12,19 @@ import { traceRequests } from "./http/trace-requests.ts";
 import type { EdgeVariables } from "./http/variables.ts";
 import { openLive } from "./live/open-live.ts";
 import type { UpgradeSocket } from "./live/socket/live-socket.ts";
+import { turnSettingsOf } from "./live/webrtc-settings.ts";
+import type { WhepOptions } from "./live/whep/whep.ts";
 import { type EdgeParts, FREE_SHARING } from "./parts.ts";
 import { avatarRoutes } from "./routes/avatars.ts";
 import { type CompositingOptions, compositingRoutes } from "./routes/compositing.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { recordingRoute } from "./routes/recording.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { speakRoute } from "./routes/speak.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { whepRoutes } from "./routes/whep.ts";
 import { openComposers } from "./speak/open-composers.ts";
 import { Prewarmer } from "./speak/prewarmer.ts";
 import { Speaker } from "./speak/speaker.ts";
@@ -48,6 +53,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
     logger,
     now,
     encoders,
+    webrtc,
     tracing = noTracing,
     sharing = FREE_SHARING,
   } = parts;
@@ -89,7 +95,16 @@ export function createApp(parts: EdgeParts): EdgeApp {
   app.use(accessLog(logger, now));
   app.route("/", healthRoutes({ core, store, access, logger }));
   app.use("/metrics", authoriseOperator(access));
-  app.route("/", metricsRoutes({ prepared, tracks, pictures, speaker, core, live: live.sessions }));
+  app.route(
+    "/",
+    metricsRoutes({ prepared, tracks, pictures, speaker, core, live: live.sessions, webrtc }),
+  );
+  // Whoever watches has the session's own token, and no key.
+  app.route(
+    "/v1/sessions",
+    whepRoutes({ access, directory, ...live, composers, logger, whep: whepOf(webrtc, config) }),
+  );
+  app.route("/v1/sessions", recordingRoute({ access, directory, ...live, composers, logger }));
   app.use("/v1/*", authorise(access));
   app.route("/v1/tokens", tokenRoutes(access, directory));
   app.route(
@@ -97,7 +112,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
     avatarRoutes({ directory, describe, idleFrames, prewarmer, jpeg: config.jpeg }),
   );
   app.route("/v1/avatars", speakRoute(compositing));
-  app.route("/v1", sessionRoutes({ directory, ...live }));
+  app.route("/v1", sessionRoutes({ directory, ...live, hasWebRtc: webrtc !== undefined }));
   app.route("/", compositingRoutes(compositing));
   if (assets) app.route("/", pageRoutes(assets));
 
@@ -121,4 +136,10 @@ export function createApp(parts: EdgeParts): EdgeApp {
     stop: () => live.sessions.close("going_away"),
     compositing,
   };
+}
+
+function whepOf(peers: EdgeParts["webrtc"], { webrtc }: EdgeConfig): WhepOptions | null {
+  if (!peers || !webrtc) return null;
+  const iceServers = { stun: webrtc.stun, turn: turnSettingsOf(webrtc) };
+  return { peers, iceServers, unixMs: Date.now };
 }

@@ -4,6 +4,7 @@ import { accessSchema, contradictionIn } from "./access/access-settings.ts";
 import { coreDiscoverySchema, MAX_CORES } from "./core/discovery-settings.ts";
 import type { CoreAddress } from "./core/fleet/core-node.ts";
 import { liveSchema } from "./live/live-settings.ts";
+import { webrtcSchema } from "./live/webrtc-settings.ts";
 
 const MEGABYTE = 1024 * 1024;
 const LOCAL_CORE = "http://127.0.0.1:50051";
@@ -121,6 +122,8 @@ const configSchema = z.strictObject({
       subsampling: z.enum(["4:2:0", "4:4:4"]).default("4:2:0"),
     })
     .prefault({}),
+  /** Live sessions over WebRTC; without the section there are none. On Node only. */
+  webrtc: webrtcSchema.optional(),
   log_level: z.enum(["debug", "info", "warn", "error"]).default("info"),
   /** OpenTelemetry traces. */
   tracing: z

@@ -5,6 +5,7 @@ import type { Access } from "./access/access.ts";
 import type { FramePreparer } from "./background/frame-preparer.ts";
 import type { EdgeConfig } from "./config.ts";
 import type { CoreFleet } from "./core/fleet/core-fleet.ts";
+import type { WhepPeers } from "./live/whep/whep.ts";
 import type { WholeFrameEncoders } from "./speak/whole-frame-encoder.ts";
 
 /** Files of the page and the SDK; null when there is none at the path. */
@@ -40,6 +41,8 @@ export interface EdgeParts {
   readonly logger: Logger;
   /** Default: work goes on by itself. */
   readonly sharing?: Sharing;
+  /** Those who watch by WebRTC. Default: nobody can. */
+  readonly webrtc?: WhepPeers & { readonly count: number };
   /** Default: nothing is traced. */
   readonly tracing?: Tracing;
   /** Monotonic milliseconds. */

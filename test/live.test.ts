@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { createDecoder } from "libopus-wasm";
+import { BufferSource, EncodedPacketSink, Input, MP4 } from "mediabunny";
 import { createImageCodecs } from "../avatar/image/codecs.ts";
 import { silentLogger } from "../avatar/logger.ts";
 import { main } from "../cli/main.ts";
@@ -210,6 +211,41 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
         );
       });
       await end(session);
+    });
+
+    test("a session is recorded as a film", async () => {
+      const session = await open();
+      const path = `${edge.url}/v1/sessions/${session.id}/recording.mp4`;
+      const record = (token: string) =>
+        fetch(path, {
+          headers: { authorization: `Bearer ${token}` },
+          signal: AbortSignal.timeout(LIMIT_MS),
+        });
+      const refused = await record(session.speakerToken);
+      assert.equal(refused.status, 403);
+      await refused.body?.cancel();
+      const response = await record(session.token);
+      assert.equal(response.status, 200);
+      assert.equal(response.headers.get("content-type"), "video/mp4");
+      const whole = response.arrayBuffer();
+      const client = await join(session, {}, session.speakerToken);
+      client.say(SPEECH);
+      await client.told("playback_finished");
+      await end(session);
+
+      const input = new Input({ source: new BufferSource(await whole), formats: [MP4] });
+      const [video, audio] = [
+        await input.getPrimaryVideoTrack(),
+        await input.getPrimaryAudioTrack(),
+      ];
+      assert.ok(video && audio);
+      const [seen, heard] = [await video.computeDuration(), await audio.computeDuration()];
+      assert.ok(seen >= 2, `${seen} s`);
+      // An AAC packet has 64 ms.
+      assert.ok(heard >= seen - 0.04 && heard < seen + 0.2, `${seen} and ${heard} s`);
+      const first = await new EncodedPacketSink(video).getFirstPacket();
+      assert.equal(first?.type, "key");
+      assert.equal(first?.timestamp, 0);
     });
 
     test("sound comes as Opus to whom can play it", async () => {

@@ -53,6 +53,7 @@ export async function runServe(options: { config?: string }): Promise<void> {
       ...file,
       value: {
         avatars_root: coreConfig.models_root,
+        webrtc: {},
         ...sections.edge,
         core: {
           url: core.url,

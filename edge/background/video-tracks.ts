@@ -79,14 +79,21 @@ export class VideoTracks {
       );
     }
     const { width, height, fps, softEdge = 0 } = avatar.manifest;
+    // All have the same parameter sets, so that a film may go from one to another.
+    const most = Math.max(...renditions.map((each) => each.maxKilobitsPerSecond));
+    const format = { width, height, framesPerSecond: fps, maxKilobitsPerSecond: most };
     return renditions.map(({ intraQp, interQp, maxKilobitsPerSecond }, rendition) => {
-      const format = { width, height, framesPerSecond: fps, maxKilobitsPerSecond };
       const load = async (n: number): Promise<Group> => {
         const entry = rendition * plan.length + n;
         const wanted = { avatar, pack, entry, planned: plan[n]! };
         return (await this.#groups.get(`${avatar.prefix}${entry}`, wanted)).group;
       };
-      return new StoredTrack({ format, mode, softEdge, intraQp, interQp, plan, load });
+      // A level allows as much again for mouths.
+      const peakKilobits = maxKilobitsPerSecond / 2;
+      return new StoredTrack({
+        ...{ format, mode, softEdge, intraQp, interQp },
+        ...{ peakKilobits, plan, load },
+      });
     });
   }
 
@@ -120,6 +127,7 @@ function viewsOf({ picture, keyPicture, source }: TrackFrame): number {
 }
 
 interface StoredTrackParts extends Omit<Track, "groups"> {
+  readonly peakKilobits: number;
   readonly plan: readonly PlannedGroup[];
   readonly load: (group: number) => Promise<Group>;
 }
@@ -131,11 +139,15 @@ export class StoredTrack implements Track {
   readonly softEdge: number;
   readonly intraQp: number;
   readonly interQp: number;
+  /** Of the silent avatar, in the second with the most bits, per second. */
+  readonly peakKilobits: number;
   readonly groups: readonly StoredGroup[];
   readonly #plan: readonly PlannedGroup[];
   readonly #load: StoredTrackParts["load"];
 
-  constructor({ format, mode, softEdge, intraQp, interQp, plan, load }: StoredTrackParts) {
+  constructor(parts: StoredTrackParts) {
+    const { format, mode, softEdge, intraQp, interQp, peakKilobits, plan, load } = parts;
+    this.peakKilobits = peakKilobits;
     this.format = format;
     this.mode = mode;
     this.softEdge = softEdge;

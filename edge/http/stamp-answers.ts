@@ -11,6 +11,8 @@ const EXPOSED = [
   "grpc-message",
   "grpc-status",
   "grpc-status-details-bin",
+  "link",
+  "location",
   "retry-after",
   "x-request-id",
 ].join(",");
@@ -59,7 +61,7 @@ function answerPreflight(c: EdgeContext, access: Access, requestId: string): Res
   const headers: Record<string, string> = {
     ...(access.knowsOrigin(origin) && {
       "access-control-allow-origin": access.isOpen ? "*" : origin,
-      "access-control-allow-methods": "GET,HEAD,POST,DELETE",
+      "access-control-allow-methods": "GET,HEAD,POST,PATCH,DELETE",
       "access-control-max-age": String(PREFLIGHT_AGE_S),
       ...(wanted !== undefined && { "access-control-allow-headers": wanted }),
     }),

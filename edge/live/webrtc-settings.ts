@@ -20,7 +20,8 @@ export const webrtcSchema = z.strictObject({
     .optional(),
   /**
    * Addresses that peers are told to send to: this machine's, or the public one that a
-   * NAT maps to it port by port. Default: every address of this machine but loopback.
+   * NAT maps to it port by port. Default: loopback where the edge listens on loopback, otherwise
+   * every other address of this machine.
    */
   addresses: z.array(ADDRESS).min(1).max(16).optional(),
   /** Whether connections over TCP are taken too (RFC 6544), on the same port, for networks without UDP. */

@@ -16,11 +16,13 @@ export interface MetricsSources {
   readonly speaker: Speaker;
   readonly core: CoreFleet;
   readonly live: LiveSessions;
+  /** Undefined where there is no WebRTC. */
+  readonly webrtc: { readonly count: number } | undefined;
 }
 
 /** `/metrics` in the Prometheus text format, version 0.0.4. */
 export function metricsRoutes(sources: MetricsSources): Hono {
-  const { prepared, tracks, pictures, speaker, core, live } = sources;
+  const { prepared, tracks, pictures, speaker, core, live, webrtc } = sources;
   const app = new Hono();
   app.get("/metrics", (c) => {
     const { hits, misses, evictions, frames, bytes } = prepared.stats;
@@ -35,6 +37,7 @@ export function metricsRoutes(sources: MetricsSources): Hono {
       gauge("video_bytes", "Bytes of video in the cache.", tracks.stats.bytes),
       ...(pictures ? pictureMetrics(pictures) : []),
       ...liveMetrics(live),
+      ...(webrtc ? [gauge("webrtc_peers", "Who watches by WebRTC.", webrtc.count)] : []),
       ...coreMetrics(core.stats),
     ].join("");
     return c.body(text, 200, {

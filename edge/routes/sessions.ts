@@ -13,6 +13,7 @@ export interface SessionRoutesOptions {
   readonly directory: AvatarDirectory;
   readonly sessions: LiveSessions;
   readonly tokens: JoinTokens;
+  readonly hasWebRtc: boolean;
 }
 
 const roleSchema = z.strictObject({ role: z.enum(["viewer", "speaker"]).default("viewer") });
@@ -20,7 +21,7 @@ const NO_STORE = { "cache-control": "no-store" };
 
 /** `/v1/avatars/{id}/sessions` and `/v1/sessions`: live sessions as things that are made and ended. */
 export function sessionRoutes(options: SessionRoutesOptions): Hono<{ Variables: EdgeVariables }> {
-  const { directory, sessions, tokens } = options;
+  const { directory, sessions, tokens, hasWebRtc } = options;
   const app = new Hono<{ Variables: EdgeVariables }>();
   const issue = (known: KnownSession, role: JoinRole) =>
     tokens.issue({
@@ -42,7 +43,7 @@ export function sessionRoutes(options: SessionRoutesOptions): Hono<{ Variables: 
       speakerToken: speaker.token,
       tokenExpires: new Date(1000 * viewer.expiresAtS).toISOString(),
       protocol: PROTOCOL_VERSION,
-      urls: urlsOf(known),
+      urls: urlsOf(known, hasWebRtc),
     };
     return c.json(body, 201, { ...NO_STORE, location: `/v1/sessions/${known.session.id}` });
   });
@@ -56,7 +57,7 @@ export function sessionRoutes(options: SessionRoutesOptions): Hono<{ Variables: 
 
   app.get("/sessions/:sid", (c) => {
     const known = find(sessions, c.req.param("sid"), callerOf(c));
-    return c.json({ ...describe(known, sessions), urls: urlsOf(known) }, 200, NO_STORE);
+    return c.json({ ...describe(known, sessions), urls: urlsOf(known, hasWebRtc) }, 200, NO_STORE);
   });
 
   app.delete("/sessions/:sid", (c) => {
@@ -100,8 +101,9 @@ function isOf({ tenantId }: KnownSession, { tenant, kind }: Caller): boolean {
   return kind !== "key" || tenantId === (tenant?.id ?? null);
 }
 
-function urlsOf({ session }: KnownSession) {
-  return { socket: `/v1/sessions/${session.id}/socket` };
+function urlsOf({ session }: KnownSession, hasWebRtc: boolean) {
+  const base = `/v1/sessions/${session.id}`;
+  return { socket: `${base}/socket`, ...(hasWebRtc && { whep: `${base}/whep` }) };
 }
 
 function describe({ session, lifetime, createdAt }: KnownSession, { settings }: LiveSessions) {

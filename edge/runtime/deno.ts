@@ -46,6 +46,11 @@ export async function startDenoEdge(
       "video.whole_frames: on Node only, as Deno's sandbox has no room for its add-on: publish the avatars with --formats h264",
     );
   }
+  if (config.webrtc) {
+    throw new SettingsError(
+      "webrtc: on Node only: viewers of this edge watch over the WebSocket; leave the section out",
+    );
+  }
   const { token, tls } = await readCoreAccess(config.core);
   const text = (pem: Buffer | undefined) => pem?.toString("utf8");
   const [ca, cert, key] = [text(tls.ca), text(tls.cert), text(tls.key)];

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import type { Logger } from "../../avatar/logger.ts";
+import { isLoopback } from "../../avatar/runtime/loopback.ts";
 import { listenOnOnePort } from "../../avatar/runtime/one-port-server.ts";
 import { createApp } from "../app.ts";
 import { type EdgeConfig, uploadTimes } from "../config.ts";
@@ -16,6 +17,7 @@ import { loadWebCodecs } from "./webcodecs/webcodecs-module.ts";
 const DRAIN_LIMIT_MS = 5000;
 const POLL_MS = 20;
 const CUT_AFTER_MS = 60_000;
+const LOOPBACK = "127.0.0.1";
 
 /**
  * The edge on Node, over HTTP/1.1 and HTTP/2 on one port: the core over gRPC,
@@ -34,14 +36,15 @@ export async function startNodeEdge(
   const encoders = isWhole ? await openEncoders(await loadWebCodecs(importWebCodecs)) : null;
   const openCore = await createCoreTransports(config.core);
   const parts = await createServerParts(config, openCore, assetsRoot, logger);
-  const app = createApp({ ...parts, ...(encoders && { encoders }) });
+  const webrtc = await openWebRtc(config, logger);
+  const app = createApp({ ...parts, ...(encoders && { encoders }), ...(webrtc && { webrtc }) });
   const web = getRequestListener((request) => app.fetch(request)) as RequestListener;
   const listener = createGrpcListener(app.compositing, web, parts.tracing);
   let underWay = 0;
   const { host, port } = config.server;
   // Who is slower is told so; this cuts off whom nobody listens to any more.
   const requestTimeoutMs = uploadTimes(config).totalMs + CUT_AFTER_MS;
-  const server = await listenOnOnePort(
+  const listening = listenOnOnePort(
     (request, response) => {
       underWay++;
       response.once("close", () => underWay--);
@@ -53,6 +56,11 @@ export async function startNodeEdge(
       onUpgrade: createSocketListener(app, logger),
     },
   );
+  const server = await listening.catch(async (error: unknown) => {
+    await webrtc?.stop();
+    await parts.stop();
+    throw error;
+  });
   return {
     url: urlOf(host, server.port),
     checkCore: (signal) => parts.core.checkHealth(signal),
@@ -63,10 +71,20 @@ export async function startNodeEdge(
       while (underWay > 0 && performance.now() < latest) {
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
+      await webrtc?.stop();
       await server.close();
       await parts.stop();
     },
   };
+}
+
+/** Its packages take 75 MB, so they are loaded where they are used. */
+async function openWebRtc({ webrtc, server }: EdgeConfig, logger: Logger) {
+  if (!webrtc) return null;
+  const { createWebRtcPeers } = await import("./webrtc/webrtc-peers.ts");
+  // Who serves this machine alone is not to be reached from another one.
+  const addresses = webrtc.addresses ?? (isLoopback(server.host) ? [LOOPBACK] : undefined);
+  return createWebRtcPeers({ settings: { ...webrtc, ...(addresses && { addresses }) } }, logger);
 }
 
 /**

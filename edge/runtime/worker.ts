@@ -135,7 +135,17 @@ function limiterOf(binding: RateLimit): RateLimiter {
   };
 }
 
-function checkFiles({ core: { token_file, tls, discover }, access, video }: EdgeConfig): void {
+function checkFiles({
+  core: { token_file, tls, discover },
+  access,
+  video,
+  webrtc,
+}: EdgeConfig): void {
+  if (webrtc) {
+    throw new SettingsError(
+      `${SOURCE}: webrtc needs UDP, which a Worker has not: viewers watch over the WebSocket; leave the section out, or run the edge of live sessions on Node`,
+    );
+  }
   if (video.whole_frames) {
     throw new SettingsError(
       `${SOURCE}: video.whole_frames needs an encoder, which a Worker has not: publish the avatars with --formats h264`,

@@ -90,7 +90,7 @@ export class VideoComposer implements FrameComposer {
   setKilobits(limit: number | null): void {
     this.#kilobits = limit;
     const fits = (track: StoredTrack) =>
-      limit === null || backgroundKilobits(track) <= BACKGROUND_SHARE * limit;
+      limit === null || track.peakKilobits <= BACKGROUND_SHARE * limit;
     this.#wanted = this.#renditions.find(fits) ?? this.#renditions.at(-1)!;
     this.#session?.setRate(this.#mouthRate());
   }
@@ -122,13 +122,8 @@ export class VideoComposer implements FrameComposer {
   #mouthRate() {
     const limit = this.#kilobits;
     if (limit === null) return { kilobitsPerSecond: null, minQp: 10, maxQp: MAX_QP };
-    const rest = limit - backgroundKilobits(this.#wanted);
+    const rest = limit - this.#wanted.peakKilobits;
     const kilobitsPerSecond = Math.max(rest, LEAST_MOUTH_SHARE * limit);
     return { kilobitsPerSecond, minQp: MIN_QP, maxQp: MAX_QP };
   }
-}
-
-/** Of the second in which the background has most bits: a level allows as much again for mouths. */
-function backgroundKilobits({ format }: StoredTrack): number {
-  return format.maxKilobitsPerSecond / 2;
 }
