@@ -14,6 +14,11 @@ export interface AvatarSessionOptions {
   readonly url: string | URL;
   /** Its `token`, or a function that gets it from your server. */
   readonly token: TokenSource;
+  /**
+   * For WebRTC, where the edge has it: `urls.whep`, made absolute, and `speakerToken`.
+   * Without, and where it does not get through, all comes over the WebSocket.
+   */
+  readonly webRtc?: { readonly url: string | URL; readonly speakerToken: TokenSource };
   /** Where it is seen: a canvas, a `<video>`, or an element to put a canvas into. */
   readonly element?: HTMLElement;
 }
@@ -63,9 +68,13 @@ export class AvatarSession extends SessionEvents {
   async start(): Promise<SessionReady> {
     if (this.#run) return this.#run.ready;
     this.#enter("connecting");
+    const { webRtc } = this.#options;
     const run = new SessionRun({
       url: socketUrl(this.#options.url),
       token: this.#options.token,
+      webRtc: webRtc
+        ? { url: new URL(webRtc.url, document.baseURI), speakerToken: webRtc.speakerToken }
+        : null,
       onJoined: (joined) => this.#joined(run, joined),
       onMessage: (message) => this.#told(run, message),
       onPicture: (image, width, height) => this.#stage?.draw(image, width, height),
@@ -81,7 +90,7 @@ export class AvatarSession extends SessionEvents {
       onOver: (reason) => this.#over(reason),
     });
     this.#run = run;
-    if (this.#isMuted) run.sound.volume = 0;
+    if (this.#isMuted) run.media.volume = 0;
     return run.ready;
   }
 
@@ -122,7 +131,7 @@ export class AvatarSession extends SessionEvents {
 
   /** Silence, now, whoever speaks. What has not been said is forgotten. */
   interrupt(): void {
-    this.#run?.playback.hush();
+    this.#run?.media.hush();
     this.#queue.interrupt();
   }
 
@@ -158,7 +167,7 @@ export class AvatarSession extends SessionEvents {
   /** Lets nothing be heard here; the session goes on. */
   mute(isMuted = true): void {
     this.#isMuted = isMuted;
-    if (this.#run) this.#run.sound.volume = isMuted ? 0 : 1;
+    if (this.#run) this.#run.media.volume = isMuted ? 0 : 1;
   }
 
   #joined(run: SessionRun, joined: Joined): void {
@@ -170,24 +179,24 @@ export class AvatarSession extends SessionEvents {
     this.#queue.joined(socket, joined.epoch, joined.speechWindow);
   }
 
-  #told({ playback }: SessionRun, message: ServerMessage): void {
+  #told({ media }: SessionRun, message: ServerMessage): void {
     switch (message.type) {
       case "speech_window":
         this.#queue.widen(message.samples);
         break;
       case "playback_started":
-        playback.when(message.timestampMs, () => this.#started(message.segment));
+        media.when(message.timestampMs, () => this.#started(message.segment));
         break;
       case "playback_finished": {
         const { segment, reason, playedMs } = message;
         const tell = () => this.#finished(segment, reason, playedMs);
         if (reason === "interrupted") tell();
-        else playback.whenSilent(tell);
+        else media.whenSilent(tell);
         if (reason === "failed") this.#complain(message.detail ?? "What was said has failed.");
         break;
       }
       case "interrupted":
-        playback.interrupt(message.segment);
+        media.interrupt(message.segment);
         this.#queue.interrupted(message.epoch);
         break;
       case "ending":

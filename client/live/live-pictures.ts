@@ -2,7 +2,7 @@ import { openVideoDecoder } from "../chunk-decoder.ts";
 import { DecodeAhead } from "../decode-ahead.ts";
 import { type CodedFrame, FrameBuffer } from "../frame-buffer.ts";
 import type { PictureDecoder } from "../picture-decoder.ts";
-import type { Picture } from "../stage-canvas.ts";
+import type { Drawable, Picture } from "../stage-canvas.ts";
 import { VideoDecodeAhead } from "../video-decode-ahead.ts";
 
 export type LiveFormat = "h264" | "jpeg";
@@ -17,7 +17,7 @@ export interface LivePicturesOptions {
 
 export interface LivePicture {
   readonly timeMs: number;
-  readonly image: Picture;
+  readonly image: Drawable;
 }
 
 /** What has come of a session's picture, and which of it is due. */

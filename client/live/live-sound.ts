@@ -24,6 +24,7 @@ export class LiveSound {
   #player: AudioWorkletNode | null = null;
   #decoder: AudioDecoder | null = null;
   #resampler: Resampler | null = null;
+  #volume = 1;
   #preSkipMs = 0;
   /** When what is in the decoder belongs. What comes out has times of its own, which know no pauses. */
   #timesMs: number[] = [];
@@ -41,7 +42,12 @@ export class LiveSound {
     return this.#endMs;
   }
 
+  get volume(): number {
+    return this.#volume;
+  }
+
   set volume(volume: number) {
+    this.#volume = volume;
     this.#gain.gain.setTargetAtTime(volume, this.context.currentTime, VOLUME_SECONDS);
   }
 

@@ -25,6 +25,7 @@ export interface SessionReady {
   readonly avatarId: string;
   readonly width: number;
   readonly height: number;
+  readonly transport: "websocket" | "webrtc";
   readonly video: LiveFormat;
   readonly audio: SoundCodec;
 }
@@ -49,6 +50,7 @@ export interface SessionEnding {
 
 /** Once a second. */
 export interface SessionStats {
+  readonly transport: "websocket" | "webrtc";
   readonly video: LiveFormat;
   readonly audio: SoundCodec;
   readonly framesPerSecond: number;
@@ -58,7 +60,7 @@ export interface SessionStats {
   readonly bitsPerSecond: number;
   /** From a ping to its answer; null before the first. */
   readonly roundTripMs: number | null;
-  /** How far ahead of its time the latest sound or picture came lately; null when nothing has. */
+  /** How far ahead of its time the latest sound or picture came lately; null by WebRTC. */
   readonly leadMs: number | null;
   /** The browser lets no sound out before a click or key press. */
   readonly isSoundBlocked: boolean;

@@ -5,6 +5,7 @@ import { type LivePicture, LivePictures } from "./live-pictures.ts";
 import type { LiveSound } from "./live-sound.ts";
 import { LocalClock } from "./local-clock.ts";
 import { PlayoutClock } from "./playout-clock.ts";
+import type { SessionMedia } from "./session-media.ts";
 
 export interface SessionPlaybackOptions {
   readonly sound: LiveSound;
@@ -19,8 +20,11 @@ interface Due {
   readonly act: () => void;
 }
 
-/** Sound and pictures of a session on one clock: that of the audio hardware. */
-export class SessionPlayback {
+/** Over a WebSocket: sound and pictures of a session on one clock, that of the audio hardware. */
+export class SessionPlayback implements SessionMedia {
+  readonly transport = "websocket";
+  /** The WebSocket counts it. */
+  readonly receivedBytes = 0;
   readonly #options: SessionPlaybackOptions;
   readonly #clock = new PlayoutClock();
   readonly #local: LocalClock;
@@ -53,6 +57,18 @@ export class SessionPlayback {
 
   get leadMs(): number | null {
     return this.#clock.leadMs;
+  }
+
+  get isSoundBlocked(): boolean {
+    return this.#options.sound.context.state !== "running";
+  }
+
+  get volume(): number {
+    return this.#options.sound.volume;
+  }
+
+  set volume(volume: number) {
+    this.#options.sound.volume = volume;
   }
 
   /** What is heard and seen now, on the session's clock. */
@@ -138,6 +154,10 @@ export class SessionPlayback {
     const picture = this.#pictures?.tick(timeMs) ?? null;
     if (picture) this.#rate.drawn(performance.now());
     return picture;
+  }
+
+  close(): void {
+    this.end();
   }
 
   #tellSound(): void {

@@ -2,21 +2,26 @@ import type { ServerMessage } from "../../edge/live/socket/server-message.ts";
 import type { TokenSource } from "../edge-api.ts";
 import { canDecodeH264 } from "../h264-codec.ts";
 import { PlayerError } from "../player-error.ts";
-import type { Picture } from "../stage-canvas.ts";
+import type { Drawable } from "../stage-canvas.ts";
 import { keepSounding } from "./keep-sounding.ts";
 import type { Joined } from "./live-connection.ts";
 import { LiveSound, playableCodecs } from "./live-sound.ts";
 import type { SessionReady, SessionStats } from "./session-events.ts";
-import { SessionLink } from "./session-link.ts";
+import { type Offer, SessionLink } from "./session-link.ts";
+import type { SessionMedia } from "./session-media.ts";
 import { SessionPlayback } from "./session-playback.ts";
+import { WhepMedia } from "./whep-media.ts";
+import { WhepPeer } from "./whep-peer.ts";
 
 export interface SessionRunOptions {
   /** ws: or wss: */
   readonly url: URL;
   readonly token: TokenSource;
+  /** For WebRTC; null: over the WebSocket alone. */
+  readonly webRtc: { readonly url: URL; readonly speakerToken: TokenSource } | null;
   readonly onJoined: (joined: Joined) => void;
   readonly onMessage: (message: ServerMessage) => void;
-  readonly onPicture: (image: Picture, width: number, height: number) => void;
+  readonly onPicture: (image: Drawable, width: number, height: number) => void;
   /** The first picture since a join has been drawn. */
   readonly onReady: (ready: SessionReady) => void;
   readonly onStats: (stats: SessionStats) => void;
@@ -29,12 +34,15 @@ export interface SessionRunOptions {
 /** All that runs between the start of a session and its end. */
 export class SessionRun {
   readonly sound = new LiveSound();
-  readonly playback: SessionPlayback;
   readonly #options: SessionRunOptions;
   readonly #ready = Promise.withResolvers<SessionReady>();
   readonly #stopCare: () => void;
   readonly #limit: ReturnType<typeof setTimeout>;
+  #media: SessionMedia;
   #link: SessionLink | null = null;
+  /** Of who watches. */
+  #token = "";
+  #offer: Offer = { video: ["jpeg"], audio: ["pcm"] };
   #joined: Joined | null = null;
   #hasPicture = false;
   #isOver = false;
@@ -47,7 +55,7 @@ export class SessionRun {
   constructor(options: SessionRunOptions) {
     this.#options = options;
     this.#stopCare = keepSounding(this.sound.context);
-    this.playback = new SessionPlayback({
+    this.#media = new SessionPlayback({
       sound: this.sound,
       onGap: () => this.#askForKeyFrame(),
       onVideoError: () => void this.#giveVideoUp(),
@@ -63,6 +71,10 @@ export class SessionRun {
     return this.#ready.promise;
   }
 
+  get media(): SessionMedia {
+    return this.#media;
+  }
+
   send(message: object): void {
     this.#link?.send(message);
   }
@@ -76,7 +88,7 @@ export class SessionRun {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#link?.close();
-    this.playback.end();
+    this.#media.close();
     this.#stopCare();
     void this.sound.close();
     cancelAnimationFrame(this.#frameRequest);
@@ -86,33 +98,20 @@ export class SessionRun {
   }
 
   async #connect(): Promise<void> {
-    const { url, token, onMessage } = this.#options;
-    const [audio, canVideo, join] = await Promise.all([
+    const { token, webRtc } = this.#options;
+    const [audio, canVideo, watching, speaking] = await Promise.all([
       playableCodecs(),
       canDecodeH264(1920, 1080),
-      typeof token === "string" ? token : token(),
+      ask(token),
+      webRtc && typeof RTCPeerConnection !== "undefined" ? ask(webRtc.speakerToken) : null,
       this.sound.open(),
     ]);
     if (this.#isOver) return;
-    const offer = { audio, video: canVideo ? ["h264", "jpeg"] : ["jpeg"] };
-    this.#link = new SessionLink(offer, {
-      url,
-      token: join,
-      onMessage,
-      onJoined: (joined) => {
-        this.#joined = joined;
-        this.#hasPicture = false;
-        this.playback.begin(joined);
-        this.#options.onJoined(joined);
-      },
-      onMedia: (header, body) => this.playback.receive(header, body),
-      onLost: () => {
-        this.playback.end();
-        this.#countedBytes = 0;
-        this.#options.onLost();
-      },
-      onOver: (reason, message) => this.#over(reason, refusal(reason, message)),
-    });
+    this.#token = watching;
+    this.#offer = { audio, video: canVideo ? ["h264", "jpeg"] : ["jpeg"] };
+    if (!webRtc || speaking === null) this.#watchBySocket();
+    else await this.#watchByWebRtc(webRtc.url, speaking).catch(() => this.#watchBySocket());
+    if (this.#isOver) return;
     const refresh = () => {
       this.#frameRequest = requestAnimationFrame(refresh);
       this.#tick();
@@ -123,8 +122,58 @@ export class SessionRun {
     this.#timers = [hidden, setInterval(() => this.#tellStats(), STATS_MS)];
   }
 
+  #watchBySocket(): void {
+    if (this.#isOver) return;
+    this.#join(this.#token, this.#offer);
+  }
+
+  /** Sound and picture by WebRTC, all else over the WebSocket. */
+  async #watchByWebRtc(url: URL, speakerToken: string): Promise<void> {
+    const bySocket = this.#media;
+    const onLost = () => {
+      this.#media.close();
+      bySocket.volume = this.#media.volume;
+      this.#media = bySocket;
+      this.#watchBySocket();
+    };
+    const peer = await WhepPeer.connect({ url, token: this.#token, onLost });
+    if (this.#isOver) {
+      peer.close();
+      return;
+    }
+    this.#media = new WhepMedia(peer);
+    this.#media.volume = bySocket.volume;
+    this.#join(speakerToken, { video: [], audio: [] });
+  }
+
+  #join(token: string, offer: Offer): void {
+    const { url, onMessage } = this.#options;
+    if (this.#link) {
+      this.#link.close();
+      this.#options.onLost();
+    }
+    this.#link = new SessionLink(offer, {
+      url,
+      token,
+      onMessage,
+      onJoined: (joined) => {
+        this.#joined = joined;
+        this.#hasPicture = false;
+        this.#media.begin(joined);
+        this.#options.onJoined(joined);
+      },
+      onMedia: (header, body) => this.#media.receive(header, body),
+      onLost: () => {
+        this.#media.end();
+        this.#countedBytes = 0;
+        this.#options.onLost();
+      },
+      onOver: (reason, message) => this.#over(reason, refusal(reason, message)),
+    });
+  }
+
   #tick(): void {
-    const picture = this.playback.tick();
+    const picture = this.#media.tick();
     const joined = this.#joined;
     if (!picture || !joined) return;
     const { width, height, id: avatarId } = joined.avatar;
@@ -132,7 +181,15 @@ export class SessionRun {
     if (this.#hasPicture) return;
     this.#hasPicture = true;
     clearTimeout(this.#limit);
-    const ready = { id: joined.session, avatarId, width, height, ...formatsOf(joined) };
+    const { transport } = this.#media;
+    const ready = {
+      id: joined.session,
+      avatarId,
+      width,
+      height,
+      transport,
+      ...formatsOf(transport, joined),
+    };
     this.#ready.resolve(ready);
     this.#options.onReady(ready);
   }
@@ -152,17 +209,19 @@ export class SessionRun {
 
   #tellStats(): void {
     if (!this.#joined || !this.#link) return;
-    const { receivedBytes, roundTripMs } = this.#link;
+    const { transport, framesPerSecond, skippedFrames, leadMs, isSoundBlocked } = this.#media;
+    const receivedBytes = this.#link.receivedBytes + this.#media.receivedBytes;
     const bytes = Math.max(0, receivedBytes - this.#countedBytes);
     this.#countedBytes = receivedBytes;
     this.#options.onStats({
-      ...formatsOf(this.#joined),
-      framesPerSecond: this.playback.framesPerSecond,
-      skippedFrames: this.playback.skippedFrames,
+      transport,
+      ...formatsOf(transport, this.#joined),
+      framesPerSecond,
+      skippedFrames,
       bitsPerSecond: (8 * bytes * 1000) / STATS_MS,
-      roundTripMs,
-      leadMs: this.playback.leadMs,
-      isSoundBlocked: this.sound.context.state !== "running",
+      roundTripMs: this.#link.roundTripMs,
+      leadMs,
+      isSoundBlocked,
     });
   }
 
@@ -173,9 +232,14 @@ export class SessionRun {
   }
 }
 
-/** A viewer has both. */
-function formatsOf({ video, audio }: Joined) {
+/** A viewer has both; by WebRTC there is one of each. */
+function formatsOf(transport: SessionMedia["transport"], { video, audio }: Joined) {
+  if (transport === "webrtc") return { video: "h264", audio: "opus" } as const;
   return { video: video ?? "jpeg", audio: audio?.codec ?? "pcm" } as const;
+}
+
+async function ask(token: TokenSource): Promise<string> {
+  return typeof token === "string" ? token : token();
 }
 
 function refusal(reason: string, message: string | null): PlayerError {

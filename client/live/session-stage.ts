@@ -1,4 +1,4 @@
-import { type Picture, StageCanvas } from "../stage-canvas.ts";
+import { type Drawable, StageCanvas } from "../stage-canvas.ts";
 
 /**
  * Where a session is seen: a canvas, a `<video>` element, or an element that a
@@ -28,7 +28,7 @@ export class SessionStage {
     }
   }
 
-  draw(image: Picture, width: number, height: number): void {
+  draw(image: Drawable, width: number, height: number): void {
     this.#stage.resize(width, height);
     this.#stage.draw(image, performance.now());
   }

@@ -43,6 +43,7 @@ interface TestGlobals {
   readonly url: string;
   readonly session: import("../../client/index.ts").AvatarSession;
   readonly AvatarSession: typeof import("../../client/index.ts").AvatarSession;
+  readonly peers: RTCPeerConnection[];
   readonly events: { readonly kind: string; readonly detail: unknown }[];
   /** What went to the loudspeaker, at 16 kHz. */
   readonly heard: number[];
@@ -64,7 +65,8 @@ describe("a live session on a page of another origin", () => {
     const root = await folder();
     const publish = ["publish", "ada", "--to", root, "--root", imported, "--json"];
     assert.equal(await main([...publish, "--formats", "jpeg,h264"]), 0);
-    system = await startSystem(root, { assetsRoot: assets });
+    const edge = { webrtc: { addresses: ["127.0.0.1"] } };
+    system = await startSystem(root, { assetsRoot: assets, edge });
     const speech = (await readFile(sample)).subarray(0, 44 + 64_000);
     speech.writeUInt32LE(64_000, 40);
     speech.writeUInt32LE(64_036, 4);
@@ -257,6 +259,43 @@ describe("a live session on a page of another origin", () => {
     assert.deepEqual(failures, []);
   });
 
+  for (const isBlocked of [false, true]) {
+    const title = isBlocked
+      ? "where WebRTC does not get through, it is the WebSocket"
+      : "by WebRTC, where the edge has it";
+    test(`${title}: it says what it is given`, async () => {
+      await open();
+      await act(isBlocked ? blockWebRtc : keepPeers);
+      await act(async ({ AvatarSession, url, events }) => {
+        const opened = await fetch(new URL("/v1/avatars/ada/sessions", url), { method: "POST" });
+        const { token, speakerToken, urls } = await opened.json();
+        const session = new AvatarSession({
+          url: new URL(urls.socket, url),
+          token,
+          webRtc: { url: new URL(urls.whep, url), speakerToken },
+          element: document.getElementById("avatar")!,
+        });
+        for (const kind of ["ready", "speakstart", "speakend", "stats", "error"] as const) {
+          session.on(kind, (detail) => events.push({ kind, detail }));
+        }
+        await session.start();
+        const samples = Float32Array.from({ length: 48_000 }, (_, n) => 0.3 * Math.sin(n / 5));
+        await session.sendAudio(samples);
+        session.endSpeech();
+      });
+      const ready = await event("ready");
+      assert.equal(ready.detail.transport, isBlocked ? "websocket" : "webrtc");
+      await event("speakstart");
+      assert.ok((await pictures(5)) >= 5, "the picture runs");
+      const end = await event("speakend");
+      assert.equal(end.detail.reason, "complete");
+      const { detail } = await event("stats", end.n);
+      assert.ok(Number(detail.framesPerSecond) > 0 && Number(detail.bitsPerSecond) > 0);
+      if (!isBlocked) assert.ok(Number(await act(audioEnergy)) > 0.01, "it was heard");
+      assert.deepEqual(failures, []);
+    });
+  }
+
   test("leaving, the end of the session, and a bad token are told apart", async () => {
     await open();
     await act(async ({ session }) => {
@@ -342,6 +381,39 @@ function listenIn(): void {
       sockets.push(this);
     }
   };
+}
+
+/** In the page: keeps peer connections, to be asked. */
+async function keepPeers(globals: TestGlobals): Promise<void> {
+  const peers: RTCPeerConnection[] = [];
+  Object.assign(globals, { peers });
+  const Original = RTCPeerConnection;
+  globalThis.RTCPeerConnection = class extends Original {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration);
+      peers.push(this);
+    }
+  } as typeof RTCPeerConnection;
+}
+
+/** In the page: all answers name an address where nobody is. */
+async function blockWebRtc(): Promise<void> {
+  const prototype: {
+    setRemoteDescription(this: RTCPeerConnection, of: RTCSessionDescriptionInit): Promise<void>;
+  } = RTCPeerConnection.prototype;
+  const { setRemoteDescription } = prototype;
+  prototype.setRemoteDescription = function ({ type, sdp = "" }) {
+    const nowhere = sdp.replace(/ 127\.0\.0\.1 \d+ typ host/g, " 127.0.0.1 9 typ host");
+    return setRemoteDescription.call(this, { type, sdp: nowhere });
+  };
+}
+
+/** In the page: of what has been played by WebRTC. */
+async function audioEnergy({ peers }: TestGlobals): Promise<number> {
+  for (const stats of (await peers[0]!.getStats()).values()) {
+    if (stats.type === "inbound-rtp" && stats.kind === "audio") return stats.totalAudioEnergy;
+  }
+  return 0;
 }
 
 /** In the page: waits until so many different pictures have been on the canvas, 20 s at most. */
