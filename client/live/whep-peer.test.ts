@@ -7,7 +7,7 @@ test("ICE servers are read as the edge writes them", async () => {
   const turn = {
     urls: ["turn:turn.example.com:3478?transport=udp", "turns:turn.example.com:5349"],
     secret: "a secret of some length",
-    lifetime_s: 3600,
+    lifetimeS: 3600,
   };
   const stun = ["stun:stun.example.com:3478"];
   const links = await iceServerLinks({ stun, turn }, "peer-1", 1_800_000_000_000);
