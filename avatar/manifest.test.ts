@@ -31,7 +31,7 @@ const manifest = (changes: object = {}) =>
 const jpeg = { kind: "jpeg", ...pack("jpeg.pack"), options: { quality: 75, subsampling: "4:2:0" } };
 
 test("tracks are found by their kind; those of tomorrow are ignored", () => {
-  const video = { kind: "h264", file: 7, anything: ["may", "be"] };
+  const video = { kind: "av1", file: 7, anything: ["may", "be"] };
   const parsed = parseManifest(manifest({ softEdge: 4, tracks: [video, jpeg] }), "m.json");
   assert.equal(parsed.softEdge, 4);
   assert.equal(findTrack(parsed, "png"), null);

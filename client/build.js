@@ -37,21 +37,33 @@ await build({
 
 const page = await build({
   ...shared,
-  entryPoints: [join(here, "page", "main.ts"), join(here, "page", "style.css")],
+  entryPoints: [
+    join(here, "page", "main.ts"),
+    join(here, "page", "style.css"),
+    join(here, "page", "operator", "operator.ts"),
+    join(here, "page", "operator", "operator.css"),
+  ],
   outdir: join(dist, "assets"),
   entryNames: "[name]-[hash]",
   metafile: true,
 });
 const outputs = Object.keys(page.metafile.outputs).map((path) => basename(path));
-const html = readFileSync(join(here, "page", "index.html"), "utf8")
-  .replace("/assets/main.js", `/assets/${named(/^main-\w+\.js$/)}`)
-  .replace("/assets/style.css", `/assets/${named(/^style-\w+\.css$/)}`);
-writeFileSync(join(dist, "index.html"), html);
+writePage(join("page", "index.html"), "index.html");
+writePage(join("page", "operator", "index.html"), "operator.html");
 cpSync(join(here, "page", "icon.svg"), join(dist, "icon.svg"));
 if (existsSync(sample)) cpSync(sample, join(dist, "demo", "sample.wav"));
 
+/** A page, with the names that its files have now. */
+function writePage(from, to) {
+  const html = readFileSync(join(here, from), "utf8");
+  const named = html.replace(/"\/assets\/(\w+)\.(js|css)"/g, (_, name, extension) => {
+    return `"/assets/${nameOf(new RegExp(`^${name}-\\w+\\.${extension}$`))}"`;
+  });
+  writeFileSync(join(dist, to), named);
+}
+
 /** The one output with such a name. */
-function named(pattern) {
+function nameOf(pattern) {
   const name = outputs.find((output) => pattern.test(output));
   if (!name) throw new Error(`the bundle has no ${pattern}`);
   return name;

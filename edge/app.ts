@@ -1,24 +1,30 @@
 import { Hono } from "hono";
+import { systemClock } from "../avatar/clock.ts";
 import { noTracing, traceFields } from "../avatar/tracing/tracing.ts";
 import { withoutKeys } from "./access/api-key.ts";
 import { AvatarDirectory } from "./background/avatar-directory.ts";
 import type { EdgeConfig } from "./config.ts";
 import { accessLog } from "./http/access-log.ts";
-import { authorise, authoriseOperator } from "./http/authorise.ts";
+import { authorise, authoriseInsight, authoriseOperator } from "./http/authorise.ts";
 import { problemResponse, toProblem } from "./http/problem.ts";
 import { RequestError } from "./http/request-error.ts";
 import { stampAnswers } from "./http/stamp-answers.ts";
 import { traceRequests } from "./http/trace-requests.ts";
 import type { EdgeVariables } from "./http/variables.ts";
 import { openLive } from "./live/open-live.ts";
+import type { LiveServiceOptions } from "./live/rpc/live-service.ts";
 import type { UpgradeSocket } from "./live/socket/live-socket.ts";
 import { turnSettingsOf } from "./live/webrtc-settings.ts";
 import type { WhepOptions } from "./live/whep/whep.ts";
+import { RecentLog } from "./operator/recent-log.ts";
+import { Snapshots } from "./operator/snapshot.ts";
+import { Watchers } from "./operator/watchers.ts";
 import { type EdgeParts, FREE_SHARING } from "./parts.ts";
 import { avatarRoutes } from "./routes/avatars.ts";
 import { type CompositingOptions, compositingRoutes } from "./routes/compositing.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
+import { operatorRoutes } from "./routes/operator.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { recordingRoute } from "./routes/recording.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
@@ -35,10 +41,11 @@ export interface EdgeApp {
   fetch(request: Request, env?: unknown, context?: unknown): Response | Promise<Response>;
   /** Answers a request for a WebSocket, which `upgrade` makes. */
   connect(request: Request, upgrade: UpgradeSocket): Response | Promise<Response>;
-  /** Ends what would go on for ever: live sessions. */
+  /** Ends what would go on for ever: live sessions, and what operators watch. */
   stop(): void;
   /** For a runtime that can carry gRPC. */
   readonly compositing: CompositingOptions;
+  readonly liveService: LiveServiceOptions;
 }
 
 /** The edge, put together from what the runtime gives it. */
@@ -50,13 +57,14 @@ export function createApp(parts: EdgeParts): EdgeApp {
     core,
     preparer,
     assets,
-    logger,
     now,
     encoders,
     webrtc,
     tracing = noTracing,
     sharing = FREE_SHARING,
   } = parts;
+  const recentLog = parts.recentLog ?? new RecentLog();
+  const logger = parts.recentLog ? parts.logger : recentLog.around(parts.logger);
   const directory = new AvatarDirectory({ store, logger, now, sharing });
   const { composers, prepared, idleFrames, mouths, tracks, pictures } = openComposers({
     config,
@@ -75,6 +83,11 @@ export function createApp(parts: EdgeParts): EdgeApp {
   });
   const prewarmer = new Prewarmer({ core, composers, now });
   const live = openLive({ config, access, directory, composers, mouths, core, logger });
+  const snapshots = new Snapshots({
+    ...{ config, isOpen: access.isOpen, recentLog, sharing, now },
+    ...{ prepared, idleFrames, tracks, pictures, speaker, core, live: live.sessions },
+  });
+  const watchers = new Watchers({ take: () => snapshots.take(), clock: systemClock });
   const { limits } = config;
   const compositing: CompositingOptions = {
     access,
@@ -99,6 +112,9 @@ export function createApp(parts: EdgeParts): EdgeApp {
     "/",
     metricsRoutes({ prepared, tracks, pictures, speaker, core, live: live.sessions, webrtc }),
   );
+  // Before what lets tenants in. `/*` is the path without it, too.
+  app.use("/v1/operator/*", authoriseInsight(access));
+  app.route("/v1/operator", operatorRoutes({ snapshots, watchers }));
   // Whoever watches has the session's own token, and no key.
   app.route(
     "/v1/sessions",
@@ -133,8 +149,12 @@ export function createApp(parts: EdgeParts): EdgeApp {
   return {
     fetch: (request, env, context) => app.fetch(request, env as never, context as never),
     connect: live.connect,
-    stop: () => live.sessions.close("going_away"),
+    stop() {
+      live.sessions.close("going_away");
+      watchers.stop();
+    },
     compositing,
+    liveService: live.service,
   };
 }
 

@@ -6,6 +6,7 @@ import type { FramePreparer } from "./background/frame-preparer.ts";
 import type { EdgeConfig } from "./config.ts";
 import type { CoreFleet } from "./core/fleet/core-fleet.ts";
 import type { WhepPeers } from "./live/whep/whep.ts";
+import type { RecentLog } from "./operator/recent-log.ts";
 import type { WholeFrameEncoders } from "./speak/whole-frame-encoder.ts";
 
 /** Files of the page and the SDK; null when there is none at the path. */
@@ -39,6 +40,8 @@ export interface EdgeParts {
   /** With video.whole_frames. Default: avatars without a video track have no video. */
   readonly encoders?: WholeFrameEncoders;
   readonly logger: Logger;
+  /** Where `logger` keeps its warnings and errors. Default: those of the requests alone are kept. */
+  readonly recentLog?: RecentLog;
   /** Default: work goes on by itself. */
   readonly sharing?: Sharing;
   /** Those who watch by WebRTC. Default: nobody can. */

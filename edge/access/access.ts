@@ -2,13 +2,11 @@ import type { Logger } from "../../avatar/logger.ts";
 import { RequestError } from "../http/request-error.ts";
 import type { AccessSettings, TenantSettings } from "./access-settings.ts";
 import { fingerprintOf, hashOfKey, isApiKey } from "./api-key.ts";
+import { bearerOf } from "./bearer.ts";
 import { ANYONE, type Caller, type Tenant } from "./caller.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import { type IssuedToken, SessionTokens } from "./session-tokens.ts";
 import type { TokenKey } from "./token-keys.ts";
-
-/** RFC 6750, 2.1; the scheme is case-insensitive (RFC 9110, 11.1). */
-const BEARER = /^Bearer +(\S{1,4096}) *$/i;
 
 export interface AccessOptions {
   readonly settings: AccessSettings;
@@ -46,12 +44,13 @@ export interface JoinIdentity {
 /** Who may use the edge, and how much. */
 export class Access {
   readonly isOpen: boolean;
+  /** Whether it is open for its address alone, which nobody else reaches but through a proxy. */
+  readonly isForThisMachine: boolean;
   /** Longest life of a session token, in seconds. */
   readonly maxLifetimeS: number;
   /** With which tokens are signed and checked: the same at all edges of an audience. */
   readonly tokenKeys: readonly TokenKey[];
   readonly audience: string;
-  readonly #isForThisMachine: boolean;
   readonly #limiter: RateLimiter;
   readonly #logger: Logger;
   readonly #tokens: SessionTokens;
@@ -65,7 +64,7 @@ export class Access {
     const { settings, isOpen, tokenKeys, limiter, logger, date } = options;
     const { audience, max_lifetime_s } = settings.tokens;
     this.isOpen = isOpen;
-    this.#isForThisMachine = options.isForThisMachine;
+    this.isForThisMachine = options.isForThisMachine;
     this.maxLifetimeS = max_lifetime_s;
     this.tokenKeys = tokenKeys;
     this.audience = audience;
@@ -177,7 +176,7 @@ export class Access {
   }
 
   #admitAnyone({ isForwarded }: Credentials): Caller {
-    if (!isForwarded || !this.#isForThisMachine) return ANYONE;
+    if (!isForwarded || !this.isForThisMachine) return ANYONE;
     throw new RequestError(
       403,
       "this edge lets everybody in because only its own machine reaches it, and now a proxy asks for others: its operator has to name tenants, or set access.open: true",
@@ -191,7 +190,7 @@ export class Access {
         "this edge asks for an API key or a session token: send Authorization: Bearer ...",
       );
     }
-    const given = BEARER.exec(authorization)?.[1];
+    const given = bearerOf(authorization);
     if (given === undefined) {
       throw new RequestError(401, "Authorization has to be one Bearer and one key or token");
     }

@@ -3,7 +3,7 @@ import { findTrack } from "../../avatar/manifest.ts";
 import { FREE_SHARING, type Sharing } from "../parts.ts";
 import { type FramePreparer, frameShape } from "./frame-preparer.ts";
 import type { IdleFrames } from "./idle-frames.ts";
-import { LoadingCache } from "./loading-cache.ts";
+import { type CacheStats, LoadingCache } from "./loading-cache.ts";
 import { checkFrameIndex, type PlainFrames } from "./plain-frames.ts";
 
 export interface BackgroundPicturesOptions {
@@ -46,6 +46,10 @@ export class BackgroundPictures {
         );
       },
     });
+  }
+
+  get cacheStats(): CacheStats {
+    return this.#pictures.stats;
   }
 
   /** Pictures that had to be made since the start, and bytes of those that are held. */

@@ -3,7 +3,7 @@ import { joinBytes } from "../compositor/join-bytes.ts";
 import type { Splicer } from "../compositor/splicer.ts";
 import { FREE_SHARING, type Sharing } from "../parts.ts";
 import type { ImageFormat } from "../speak/image-format.ts";
-import { LoadingCache } from "./loading-cache.ts";
+import { type CacheStats, LoadingCache } from "./loading-cache.ts";
 import type { OwnMouths } from "./own-mouths.ts";
 import type { PreparedFrames } from "./prepared-frames.ts";
 
@@ -40,6 +40,10 @@ export class IdleFrames {
         return joinBytes(options.splicer.splice(frame, mouth));
       },
     });
+  }
+
+  get stats(): CacheStats {
+    return this.#images.stats;
   }
 
   /** A PNG or JPEG file. @throws AvatarError, ImageError, PreparedFrameError */

@@ -10,6 +10,15 @@ export interface LoadingCacheOptions<Value extends object, Wanted> {
   readonly onEvict?: () => void;
 }
 
+/** What happened since the start, and what is held now. */
+export interface CacheStats {
+  readonly hits: number;
+  readonly misses: number;
+  readonly evictions: number;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
 /**
  * Values that are loaded when they are first asked for, once however many ask,
  * and kept within a budget, least recently used out first. What fails is not
@@ -19,6 +28,9 @@ export class LoadingCache<Value extends object, Wanted> {
   readonly #options: LoadingCacheOptions<Value, Wanted>;
   readonly #values: LRUCache<string, Value>;
   readonly #loads = new Map<string, Promise<Value>>();
+  #hits = 0;
+  #misses = 0;
+  #evictions = 0;
 
   constructor(options: LoadingCacheOptions<Value, Wanted>) {
     this.#options = options;
@@ -27,7 +39,9 @@ export class LoadingCache<Value extends object, Wanted> {
       maxSize: maxBytes,
       sizeCalculation: (value) => Math.max(1, sizeOf(value)),
       dispose: (_value, _key, reason) => {
-        if (reason === "evict") onEvict?.();
+        if (reason !== "evict") return;
+        this.#evictions++;
+        onEvict?.();
       },
     });
   }
@@ -38,6 +52,11 @@ export class LoadingCache<Value extends object, Wanted> {
 
   get bytes(): number {
     return this.#values.calculatedSize;
+  }
+
+  get stats(): CacheStats {
+    const [hits, misses, evictions] = [this.#hits, this.#misses, this.#evictions];
+    return { hits, misses, evictions, entries: this.size, bytes: this.bytes };
   }
 
   has(key: string): boolean {
@@ -52,7 +71,11 @@ export class LoadingCache<Value extends object, Wanted> {
   /** @throws what `load` throws */
   get(key: string, wanted: Wanted): Promise<Value> {
     const value = this.#values.get(key);
-    if (value) return Promise.resolve(value);
+    if (value) {
+      this.#hits++;
+      return Promise.resolve(value);
+    }
+    this.#misses++;
     const load = this.#loads.get(key);
     return load ? this.#join(load, key, wanted) : this.#start(key, wanted);
   }

@@ -9,7 +9,7 @@ import type { SliceMode } from "../compositor/h264/slice-map.ts";
 import type { Group, Track, TrackFrame } from "../compositor/h264/track.ts";
 import { FREE_SHARING, type Sharing } from "../parts.ts";
 import type { FramePacks } from "./frame-packs.ts";
-import { LoadingCache } from "./loading-cache.ts";
+import { type CacheStats, LoadingCache } from "./loading-cache.ts";
 import { type PlannedGroup, placesOf, planLoop } from "./video-loop.ts";
 
 export interface VideoTracksOptions {
@@ -56,9 +56,9 @@ export class VideoTracks {
   /** Coders of mouths, for all who speak. */
   readonly parts = new PartPool();
 
-  /** Groups in memory, and their bytes. */
-  get stats(): { readonly groups: number; readonly bytes: number } {
-    return { groups: this.#groups.size, bytes: this.#groups.bytes };
+  /** Of groups of frames. */
+  get stats(): CacheStats {
+    return this.#groups.stats;
   }
 
   /**

@@ -50,6 +50,28 @@ export function authoriseOperator(access: Access): MiddlewareHandler<{ Variables
   };
 }
 
+/**
+ * For what shows how the edge is doing, inside: as `authoriseOperator`, and an
+ * edge that asks nobody shows it to its own machine and its own pages alone. A
+ * page of somebody else's that is open in the operator's browser is on his machine, too.
+ * @throws RequestError 401, 403
+ */
+export function authoriseInsight(access: Access): MiddlewareHandler<{ Variables: EdgeVariables }> {
+  const authoriseAll = authoriseOperator(access);
+  return (c, next) =>
+    authoriseAll(c, async () => {
+      if (access.isOpen && !access.isForThisMachine) {
+        throw new RequestError(
+          403,
+          "this edge is open to everybody, and has no operators to show this to: leave out access.open and name access.operator_keys",
+        );
+      }
+      const { isSameOrigin } = credentialsOf(c);
+      if (!isSameOrigin) throw new RequestError(403, "only the edge's own page may read this");
+      await next();
+    });
+}
+
 /** @throws RequestError 400 */
 export function refuseSecretsIn(url: string): void {
   // Idle frames come by the thousand, and mostly without a query.

@@ -1,6 +1,12 @@
 import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
 import type { Mp4Picture } from "../container/mp4-input.ts";
-import type { LiveFrame, LiveSound, LiveViewer, ViewerControl } from "./live-media.ts";
+import type {
+  LiveFrame,
+  LiveSound,
+  LiveViewer,
+  ViewerControl,
+  ViewerReport,
+} from "./live-media.ts";
 
 /** A reader who is further behind has the film end there. */
 const MAX_BEHIND_MS = 10_000;
@@ -13,6 +19,8 @@ const SAMPLES_PER_MS = SAMPLE_RATE / 1000;
  */
 export class FilmViewer implements LiveViewer {
   readonly format = "h264";
+  /** A reader who is too slow is cut off: nothing is left out of a film. */
+  readonly report: ViewerReport = { transport: "recording", droppedFrames: 0 };
   readonly #control: ViewerControl;
   readonly #pictures = new MediaQueue<Mp4Picture>();
   readonly #speech = new MediaQueue<Int16Array>();

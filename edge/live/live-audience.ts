@@ -1,6 +1,6 @@
 import type { ComposedFrame } from "../speak/frame-composer.ts";
 import { LiveError } from "./live-error.ts";
-import type { LiveFormat, LiveFrame, LiveSound, LiveViewer } from "./live-media.ts";
+import type { LiveFormat, LiveFrame, LiveSound, LiveViewer, ViewerReport } from "./live-media.ts";
 
 /** One person watches a session as a rule; somebody may look over his shoulder. */
 export const MAX_VIEWERS = 4;
@@ -17,6 +17,11 @@ export class LiveAudience {
 
   get formats(): ReadonlySet<LiveFormat> {
     return new Set([...this.#viewers.keys()].map(({ format }) => format));
+  }
+
+  /** Of each, for operators. */
+  get reports(): readonly { readonly format: LiveFormat; readonly report: ViewerReport | null }[] {
+    return [...this.#viewers.keys()].map(({ format, report = null }) => ({ format, report }));
   }
 
   has(viewer: LiveViewer): boolean {

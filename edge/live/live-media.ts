@@ -30,12 +30,22 @@ export interface LiveSound {
   readonly segment: number;
 }
 
+/** What operators are told of a viewer. */
+export interface ViewerReport {
+  /** Such as `websocket`, `webrtc` or `recording`. */
+  readonly transport: string;
+  /** Frames that his network was too slow for. */
+  readonly droppedFrames: number;
+}
+
 /**
  * Somebody who watches. No method may block or throw: what cannot be sent now
  * is dropped by the viewer, which then asks for a key frame.
  */
 export interface LiveViewer {
   readonly format: LiveFormat;
+  /** As it is now. */
+  readonly report?: ViewerReport;
   frame(frame: LiveFrame): void;
   sound(sound: LiveSound): void;
   /** Everything of segments up to this one that has not been shown or heard yet is void. */

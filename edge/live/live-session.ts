@@ -40,6 +40,8 @@ export interface LiveSessionLimits {
 export interface LiveSessionStats {
   readonly viewers: number;
   readonly timeMs: number;
+  /** Moments that were shown. */
+  readonly shownFrames: number;
   /** Frames that came too late and were skipped. */
   readonly skippedFrames: number;
   /** Frames that could not be made. */
@@ -66,6 +68,7 @@ export class LiveSession {
   #isFresh = false;
   /** Counts times in which somebody watches. */
   #watch = 0;
+  #shownFrames = 0;
   #lostFrames = 0;
   #lostInARow = 0;
   #ended: string | null = null;
@@ -135,9 +138,15 @@ export class LiveSession {
     return {
       viewers: this.#audience.size,
       timeMs: this.timeMs,
+      shownFrames: this.#shownFrames,
       skippedFrames: this.#loop.skipped,
       lostFrames: this.#lostFrames,
     };
+  }
+
+  /** Who watches, for operators. */
+  get viewers(): LiveAudience["reports"] {
+    return this.#audience.reports;
   }
 
   /** @returns stops telling */
@@ -280,6 +289,7 @@ export class LiveSession {
     if (this.#audience.show(frames, { timestampMs, position, segment: shown })) {
       this.#lostInARow = 0;
     }
+    this.#shownFrames++;
     this.#tell((each) => each.frame?.(timestampMs));
   }
 

@@ -10,6 +10,7 @@ import { endRepublished } from "./end-republished.ts";
 import { JoinTokens } from "./join-tokens.ts";
 import { LiveSession } from "./live-session.ts";
 import { LiveSessions } from "./live-sessions.ts";
+import type { LiveServiceOptions } from "./rpc/live-service.ts";
 import { createLiveSockets } from "./socket/live-sockets.ts";
 import { openSoundCoder } from "./socket/open-sound-coder.ts";
 
@@ -67,5 +68,6 @@ export function openLive(options: OpenLiveOptions) {
     clock,
     logger,
   });
-  return { sessions, tokens, connect };
+  const service: LiveServiceOptions = { access, directory, sessions, tokens, logger };
+  return { sessions, tokens, connect, service };
 }

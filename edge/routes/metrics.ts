@@ -33,7 +33,7 @@ export function metricsRoutes(sources: MetricsSources): Hono {
       gauge("prepared_frames", "Prepared frames in the cache.", frames),
       gauge("prepared_frame_bytes", "Bytes of prepared frames in the cache.", bytes),
       gauge("speaking", "Utterances under way.", speaker.speaking),
-      gauge("video_groups", "Groups of video frames in the cache.", tracks.stats.groups),
+      gauge("video_groups", "Groups of video frames in the cache.", tracks.stats.entries),
       gauge("video_bytes", "Bytes of video in the cache.", tracks.stats.bytes),
       ...(pictures ? pictureMetrics(pictures) : []),
       ...liveMetrics(live),

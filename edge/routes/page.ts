@@ -8,11 +8,17 @@ const PAGE_HEADERS = {
   "referrer-policy": "no-referrer",
 };
 
-/** The page at `/`, the SDK and their files. */
+/** Files of pages that have addresses without their names. */
+const PAGES: Readonly<Record<string, string>> = {
+  "/": "/index.html",
+  "/operator": "/operator.html",
+};
+
+/** The page at `/`, that of operators, the SDK and their files. */
 export function pageRoutes(assets: Assets): Hono {
   const app = new Hono();
   app.get("/*", async (c, next) => {
-    const response = await assets(c.req.path === "/" ? "/index.html" : c.req.path);
+    const response = await assets(PAGES[c.req.path] ?? c.req.path);
     if (!response) return next();
     for (const [name, value] of Object.entries(PAGE_HEADERS)) response.headers.set(name, value);
     return response;

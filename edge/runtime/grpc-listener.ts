@@ -1,23 +1,20 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { createContextValues } from "@connectrpc/connect";
+import { type ContextValues, createContextValues } from "@connectrpc/connect";
 import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import { noTracing, type Tracing } from "../../avatar/tracing/tracing.ts";
-import type { Caller } from "../access/caller.ts";
+import type { EdgeApp } from "../app.ts";
 import { FORWARDED, isCounted, refuseSecretsIn } from "../http/authorise.ts";
 import { toConnectError } from "../http/connect-error.ts";
 import { toProblem } from "../http/problem.ts";
 import { refuseCall } from "../http/refuse-call.ts";
 import { isRequestId } from "../http/stamp-answers.ts";
-import {
-  type CompositingOptions,
-  callIdentityKey,
-  createCompositingRouter,
-} from "../routes/compositing.ts";
+import { createLiveRouter, type LiveCallIdentity, liveCallKey } from "../live/rpc/live-service.ts";
+import { callIdentityKey, createCompositingRouter } from "../routes/compositing.ts";
 
 /** `application/grpc` and its codecs, but not gRPC-Web, which needs no trailers. */
 const GRPC_TYPE = "application/grpc";
@@ -28,13 +25,26 @@ const GRPC = /^application\/grpc(?:\+[a-z]+)?(?:;|$)/;
  * everything else to `others`.
  */
 export function createGrpcListener(
-  options: CompositingOptions,
+  { compositing, liveService }: Pick<EdgeApp, "compositing" | "liveService">,
   others: RequestListener,
   tracing: Tracing = noTracing,
 ): RequestListener {
-  const { access, logger } = options;
-  const router = createCompositingRouter(options, { grpc: true });
-  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const { access, logger } = compositing;
+  const { handlers: ordinary } = createCompositingRouter(compositing, { grpc: true });
+  const { handlers: live } = createLiveRouter(liveService);
+  const handlers = new Map([...ordinary, ...live].map((each) => [each.requestPath, each]));
+  /** Calls that come with a token of their session, which their handlers look at. */
+  const withJoinTokens = new Set(live.map(({ requestPath }) => requestPath));
+
+  /** @throws RequestError */
+  async function identify(call: UniversalServerRequest, known: LiveCallIdentity) {
+    if (withJoinTokens.has(new URL(call.url).pathname)) {
+      refuseSecretsIn(call.url);
+      return createContextValues().set(liveCallKey, known);
+    }
+    const caller = await admit(call, known.requestId);
+    return createContextValues().set(callIdentityKey, { ...known, caller });
+  }
 
   /** @throws RequestError */
   async function admit({ url, header }: UniversalServerRequest, requestId: string) {
@@ -67,16 +77,15 @@ export function createGrpcListener(
         requestId: isRequestId(id) ? id : randomUUID(),
         trace: tracing.isOn ? tracing.extract(call.header) : undefined,
       };
-      let caller: Caller;
+      let contextValues: ContextValues;
       try {
-        caller = await admit(call, known.requestId);
+        contextValues = await identify(call, known);
       } catch (error) {
         const { status } = toProblem(error, known.requestId);
         const refusal = refuseCall(GRPC_TYPE, status, toConnectError(error, known, logger));
         response.writeHead(refusal.status, Object.fromEntries(refusal.headers)).end();
         return;
       }
-      const contextValues = createContextValues().set(callIdentityKey, { ...known, caller });
       await universalResponseToNodeResponse(await handler({ ...call, contextValues }), response);
     } catch (error) {
       if (signal?.aborted) return;

@@ -39,7 +39,7 @@ export async function startNodeEdge(
   const webrtc = await openWebRtc(config, logger);
   const app = createApp({ ...parts, ...(encoders && { encoders }), ...(webrtc && { webrtc }) });
   const web = getRequestListener((request) => app.fetch(request)) as RequestListener;
-  const listener = createGrpcListener(app.compositing, web, parts.tracing);
+  const listener = createGrpcListener(app, web, parts.tracing);
   let underWay = 0;
   const { host, port } = config.server;
   // Who is slower is told so; this cuts off whom nobody listens to any more.
@@ -53,7 +53,7 @@ export async function startNodeEdge(
     },
     {
       ...{ host, port, tls: null, needsCertificate: false, logger, requestTimeoutMs },
-      onUpgrade: createSocketListener(app, logger),
+      onUpgrade: createSocketListener(app, parts.logger),
     },
   );
   const server = await listening.catch(async (error: unknown) => {

@@ -11,6 +11,7 @@ import { limitStore } from "../background/limited-store.ts";
 import type { EdgeConfig } from "../config.ts";
 import type { CoreFleet } from "../core/fleet/core-fleet.ts";
 import { type OpenTransport, openFleet } from "../core/fleet/open-fleet.ts";
+import { RecentLog } from "../operator/recent-log.ts";
 import type { EdgeParts } from "../parts.ts";
 import { CoreFollower } from "./core-discovery.ts";
 import { createFolderAssets } from "./folder-assets.ts";
@@ -38,8 +39,10 @@ export async function createServerParts(
   config: EdgeConfig,
   openCore: (url: string) => OpenTransport,
   assetsRoot: string | null,
-  logger: Logger,
+  log: Logger,
 ): Promise<ServerParts> {
+  const recentLog = new RecentLog();
+  const logger = recentLog.around(log);
   const { avatars_root, server } = config;
   const now = () => performance.now();
   const access = openAccess(config, {
@@ -65,6 +68,7 @@ export async function createServerParts(
     preparer,
     assets: assetsRoot === null ? null : createFolderAssets(assetsRoot),
     logger,
+    recentLog,
     tracing,
     now,
     async stop() {

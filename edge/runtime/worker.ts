@@ -15,6 +15,7 @@ import { createFramePreparer } from "../background/frame-preparer.ts";
 import { limitStore } from "../background/limited-store.ts";
 import { type EdgeConfig, parseEdgeConfig } from "../config.ts";
 import { openFleet } from "../core/fleet/open-fleet.ts";
+import { RecentLog } from "../operator/recent-log.ts";
 import type { Sharing } from "../parts.ts";
 import { createFetchTransport } from "./fetch-transport.ts";
 import { acceptWorkerSocket } from "./worker-socket.ts";
@@ -79,7 +80,8 @@ export default {
 
 function buildApp(env: Env): EdgeApp {
   const config = parseEdgeConfig(withSmallCaches(env.EDGE), SOURCE);
-  const logger = createJsonLogger(config.log_level, (line) => console.log(line));
+  const recentLog = new RecentLog();
+  const logger = recentLog.around(createJsonLogger(config.log_level, (line) => console.log(line)));
   const tracing = createTracing(config.tracing, logger);
   checkFiles(config);
   const openCore = (url: string) => ({
@@ -110,6 +112,7 @@ function buildApp(env: Env): EdgeApp {
     preparer: createFramePreparer(createImageCodecs()),
     assets: ASSETS ? (path) => readAsset(ASSETS, path) : null,
     logger,
+    recentLog,
     tracing,
     sharing: SHARING,
     now,

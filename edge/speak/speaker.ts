@@ -64,7 +64,7 @@ const LAPSE_MS = 120_000;
 export class Speaker {
   readonly #options: SpeakerOptions;
   readonly #speaking: Leases;
-  /** By tenant, for those with a limit of their own. */
+  /** By tenant: the configuration names them all. */
   readonly #byTenant = new Map<string, Leases>();
 
   constructor(options: SpeakerOptions) {
@@ -75,6 +75,12 @@ export class Speaker {
   /** Utterances under way. */
   get speaking(): number {
     return this.#speaking.count;
+  }
+
+  /** Utterances under way of each tenant that has any; those of no tenant are not among them. */
+  get speakingByTenant(): ReadonlyMap<string, number> {
+    const counts = [...this.#byTenant].map(([id, leases]) => [id, leases.count] as const);
+    return new Map(counts.filter(([, count]) => count > 0));
   }
 
   /**
@@ -116,14 +122,14 @@ export class Speaker {
     }
   }
 
-  /** What counts the tenant's utterances; null when nothing does. @throws RequestError 429 */
+  /** What counts the tenant's utterances; null where there is no tenant. @throws RequestError 429 */
   #checkQuota(tenant: Tenant | null): Leases | null {
-    if (!tenant || tenant.maxSpeaking === null) return null;
+    if (!tenant) return null;
     const { now } = this.#options;
     const known = this.#byTenant.get(tenant.id);
     const leases = known ?? new Leases(now, LAPSE_MS);
     if (!known) this.#byTenant.set(tenant.id, leases);
-    if (leases.count < tenant.maxSpeaking) return leases;
+    if (tenant.maxSpeaking === null || leases.count < tenant.maxSpeaking) return leases;
     throw new RequestError(
       429,
       `${tenant.maxSpeaking} avatars of ${tenant.id} are speaking already: try again shortly`,

@@ -17,6 +17,7 @@ export interface SessionMessage {
   readonly samples?: number;
   readonly speechWindow?: number;
   readonly inMs?: number;
+  readonly id?: number;
 }
 
 export interface LiveSpeakerOptions {
@@ -71,13 +72,39 @@ export class LiveSpeaker {
   async say(speech: AsyncIterable<Int16Array>): Promise<void> {
     const epoch = this.#epoch;
     for await (const samples of speech) {
-      while (this.#sent + samples.length > this.#window && this.#isOpen) await this.#wake.promise;
       // Interrupted: the rest is nobody's interest any more.
-      if (epoch !== this.#epoch || !this.#isOpen) return;
-      this.#sent += samples.length;
-      this.#socket.send(speechMessage(samples, epoch));
+      if (!(await this.push(samples, epoch))) return;
     }
+    this.endSegment(epoch);
+  }
+
+  /** Grows with each interruption: speech is of the one in which it began. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /**
+   * Sends speech, when the session takes it.
+   * @param samples 16-bit mono, 16 kHz; four seconds at most
+   * @returns false when the session is over, or another epoch has begun
+   */
+  async push(samples: Int16Array, epoch: number): Promise<boolean> {
+    const isWanted = () => epoch === this.#epoch && this.#isOpen;
+    while (this.#sent + samples.length > this.#window && isWanted()) await this.#wake.promise;
+    if (!isWanted()) return false;
+    this.#sent += samples.length;
+    this.#socket.send(speechMessage(samples, epoch));
+    return true;
+  }
+
+  /** What was pushed is all of it. */
+  endSegment(epoch: number): void {
     this.#tell({ type: "speech_end", epoch });
+  }
+
+  /** Answered by `pong` with the same id, behind all that follows from what was sent before. */
+  ping(id: number): void {
+    this.#tell({ type: "ping", id });
   }
 
   interrupt(): void {

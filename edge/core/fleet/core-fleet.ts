@@ -8,6 +8,7 @@ import {
   type MouthRegion,
   type SpeechCall,
 } from "../core-client.ts";
+import type { CoreInspector } from "../core-inspector.ts";
 import { Attempt, isElsewhereBetter } from "./attempt.ts";
 import { Budget } from "./budget.ts";
 import { type CoreAddress, CoreNode } from "./core-node.ts";
@@ -17,7 +18,12 @@ export interface CoreFleetOptions {
   /** Of this edge. Cores of other regions serve while none of its own does. */
   readonly region: string;
   /** Opens the connection to a core. */
-  readonly open: (url: string) => { readonly client: CoreClient; close(): void };
+  readonly open: (url: string) => {
+    readonly client: CoreClient;
+    /** Left out where the core cannot be asked what it holds. */
+    readonly inspector?: CoreInspector;
+    close(): void;
+  };
   readonly hedge: {
     /** Of calls that may be asked of a second core when the first is slow; 0 hedges none. */
     readonly share: number;
@@ -84,10 +90,13 @@ export class CoreFleet implements CoreClient {
     }
     for (const { url, region } of wanted.values()) {
       if (this.#opened.has(url)) continue;
-      const { client, close } = this.#options.open(url);
+      const { client, inspector = null, close } = this.#options.open(url);
       const { clock, sharing, logger } = this.#options;
       const isLast = () => !this.#nodes.some((other) => other.url !== url && other.isUp);
-      const node = new CoreNode({ url, region, client, isLast, clock, sharing, logger });
+      const node = new CoreNode({
+        ...{ url, region, client, inspector, isLast },
+        ...{ clock, sharing, logger },
+      });
       this.#opened.set(url, { node, close });
     }
   }

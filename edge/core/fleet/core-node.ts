@@ -3,6 +3,7 @@ import type { Clock } from "../../../avatar/clock.ts";
 import type { Logger } from "../../../avatar/logger.ts";
 import type { Sharing } from "../../parts.ts";
 import { CoreCallError, type CoreClient } from "../core-client.ts";
+import type { CoreInspector } from "../core-inspector.ts";
 import { type Lease, Leases } from "../leases.ts";
 
 /** A core that did not answer is asked again after so long, twice as long each time. */
@@ -35,6 +36,8 @@ export interface CoreAddress {
 
 export interface CoreNodeOptions extends CoreAddress {
   readonly client: CoreClient;
+  /** Null where the core cannot be asked what it holds. */
+  readonly inspector: CoreInspector | null;
   /** Whether no other core serves. */
   readonly isLast: () => boolean;
   readonly clock: Clock;
@@ -55,6 +58,7 @@ export class CoreNode {
   readonly url: string;
   readonly region: string;
   readonly client: CoreClient;
+  readonly inspector: CoreInspector | null;
   readonly stats: CoreNodeStats = { calls: 0, failures: 0, ejections: 0 };
   readonly #options: CoreNodeOptions;
   #restMs = FIRST_REST_MS;
@@ -75,6 +79,7 @@ export class CoreNode {
     this.url = options.url;
     this.region = options.region;
     this.client = options.client;
+    this.inspector = options.inspector;
     const perf = { now: () => options.clock.now() };
     this.#warm = new LRUCache({ max: MAX_WARM, ttl: WARM_MS, perf });
     this.#calls = new Leases(() => options.clock.now(), CALL_LAPSE_MS);

@@ -5,6 +5,7 @@ import type { Tracing } from "../../../avatar/tracing/tracing.ts";
 import { coresOf, type EdgeConfig } from "../../config.ts";
 import { FREE_SHARING, type Sharing } from "../../parts.ts";
 import { createConnectCoreClient } from "../connect-core-client.ts";
+import { createCoreInspector } from "../core-inspector.ts";
 import { CoreFleet } from "./core-fleet.ts";
 
 /** A connection to a core, and its end. */
@@ -29,7 +30,8 @@ export function openFleet(
     logger,
     open(url) {
       const { transport, close } = open(url);
-      return { client: createConnectCoreClient(transport, 1000 * timeout_s, tracing), close };
+      const client = createConnectCoreClient(transport, 1000 * timeout_s, tracing);
+      return { client, inspector: createCoreInspector(transport), close };
     },
   });
 }

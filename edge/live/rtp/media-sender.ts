@@ -1,5 +1,11 @@
 import type { Clock } from "../../../avatar/clock.ts";
-import type { LiveFrame, LiveSound, LiveViewer, ViewerControl } from "../live-media.ts";
+import type {
+  LiveFrame,
+  LiveSound,
+  LiveViewer,
+  ViewerControl,
+  ViewerReport,
+} from "../live-media.ts";
 import { packetiseAccessUnit } from "./h264-packetiser.ts";
 import { KeyFrameRequests } from "./key-frame-requests.ts";
 import { compactNtp, MediaClock, rtpTimestamp } from "./media-clock.ts";
@@ -140,6 +146,10 @@ export class MediaSender implements LiveViewer {
     this.#pacer = new Pacer({ clock, sources, rate: PACING_FACTOR * this.#rate.kilobits });
     this.#speech = audio && this.#openSpeech(audio.coder);
     if (audio) this.#audio = new RtpStream(audio, random32, send);
+  }
+
+  get report(): ViewerReport {
+    return { transport: "webrtc", droppedFrames: this.#queue.dropped };
   }
 
   get stats(): MediaSenderStats {

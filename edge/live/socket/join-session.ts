@@ -26,18 +26,24 @@ export interface Joined {
  * viewer: where several processes or isolates serve, the session lives in the
  * one that its viewer reaches.
  *
- * @param sessionId of the URL
+ * @param wantedId of the URL; null where the token alone says which session it is
+ * @param wantedRole the only one that will do; default: any
  * @throws RequestError 401, 403; LiveError `refused`, `no_session`, `ended`, `too_many`; AvatarError
  */
 export async function joinSession(
   { access, directory, sessions, tokens }: JoinOptions,
-  sessionId: string,
+  wantedId: string | null,
   token: string,
   credentials: Omit<Credentials, "authorization">,
+  wantedRole: LiveRole | null = null,
 ): Promise<Joined> {
   const claims = await tokens.check(token);
-  if (claims.sessionId !== sessionId) {
+  const { sessionId } = claims;
+  if (wantedId !== null && sessionId !== wantedId) {
     throw new LiveError("refused", "the join token is that of another session");
+  }
+  if (wantedRole !== null && claims.role !== wantedRole) {
+    throw new LiveError("refused", `a ${claims.role}'s token does not do: use a ${wantedRole}'s`);
   }
   const { role, id: tokenId, avatarId, isExpired } = claims;
   const caller = access.admitJoining(claims, credentials);

@@ -1,4 +1,11 @@
-import type { LiveFormat, LiveFrame, LiveSound, LiveViewer, ViewerControl } from "../live-media.ts";
+import type {
+  LiveFormat,
+  LiveFrame,
+  LiveSound,
+  LiveViewer,
+  ViewerControl,
+  ViewerReport,
+} from "../live-media.ts";
 import { type BinaryKind, encodeBinary } from "./binary-frame.ts";
 import { FlightWindow } from "./flight-window.ts";
 import type { Outbox } from "./outbox.ts";
@@ -37,6 +44,10 @@ export class SocketViewer implements LiveViewer {
   /** Frames that the network was too slow for. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  get report(): ViewerReport {
+    return { transport: "websocket", droppedFrames: this.#dropped };
   }
 
   /** The session that he watches. */
