@@ -131,6 +131,7 @@ export class SessionRun {
   async #watchByWebRtc(url: URL, speakerToken: string): Promise<void> {
     const bySocket = this.#media;
     const onLost = () => {
+      if (this.#isOver || this.#media === bySocket) return;
       this.#media.close();
       bySocket.volume = this.#media.volume;
       this.#media = bySocket;
@@ -141,7 +142,7 @@ export class SessionRun {
       peer.close();
       return;
     }
-    this.#media = new WhepMedia(peer);
+    this.#media = new WhepMedia(peer, onLost);
     this.#media.volume = bySocket.volume;
     this.#join(speakerToken, { video: [], audio: [] });
   }

@@ -12,18 +12,23 @@ export class WhepMedia implements SessionMedia {
   readonly skippedFrames = 0;
   readonly leadMs = null;
   readonly #peer: WhepPeer;
+  readonly #onStalled: () => void;
   readonly #video = document.createElement("video");
   readonly #rate = new DrawRate();
   readonly #stopUnmuting = new AbortController();
   #volume = 1;
   #isHushed = false;
   #hasPicture = false;
+  #isClosed = false;
   #isBlocked = false;
   #receivedBytes = 0;
+  #grownMs = performance.now();
   #askedMs = -Infinity;
 
-  constructor(peer: WhepPeer) {
+  /** @param onStalled Nothing comes any more: the background alone is 25 pictures a second. */
+  constructor(peer: WhepPeer, onStalled: () => void) {
     this.#peer = peer;
+    this.#onStalled = onStalled;
     const video = this.#video;
     video.playsInline = true;
     video.srcObject = peer.stream;
@@ -90,6 +95,7 @@ export class WhepMedia implements SessionMedia {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#stopUnmuting.abort();
     this.#video.srcObject = null;
     this.#peer.close();
@@ -98,10 +104,11 @@ export class WhepMedia implements SessionMedia {
   async #count(nowMs: number): Promise<void> {
     this.#askedMs = nowMs;
     const kinds = await Promise.all([this.#peer.inbound("video"), this.#peer.inbound("audio")]);
-    this.#receivedBytes = kinds.reduce(
-      (sum, { bytesReceived }) => sum + Number(bytesReceived ?? 0),
-      0,
-    );
+    const bytes = kinds.reduce((sum, { bytesReceived }) => sum + Number(bytesReceived ?? 0), 0);
+    if (bytes > this.#receivedBytes) this.#grownMs = performance.now();
+    this.#receivedBytes = bytes;
+    if (this.#isClosed || performance.now() - this.#grownMs < STALL_MS) return;
+    this.#onStalled();
   }
 
   /** Without a click browsers play what is muted; the sound begins with the first one. */
@@ -123,3 +130,5 @@ export class WhepMedia implements SessionMedia {
 }
 
 const STATS_MS = 500;
+/** Longer than a cut that WebRTC gets over by itself. */
+const STALL_MS = 5000;

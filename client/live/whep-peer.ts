@@ -17,6 +17,7 @@ export class WhepPeer {
   #location: URL | null = null;
   #iceServers: readonly RTCIceServer[] = [];
   #isClosed = false;
+  #hasConnected = false;
 
   private constructor(options: WhepPeerOptions, iceServers: readonly RTCIceServer[]) {
     this.#options = options;
@@ -67,10 +68,13 @@ export class WhepPeer {
     const connected = Promise.withResolvers<void>();
     peer.ontrack = ({ track }) => this.stream.addTrack(track);
     peer.onconnectionstatechange = () => {
-      if (peer.connectionState === "connected") connected.resolve();
+      if (peer.connectionState === "connected") {
+        this.#hasConnected = true;
+        connected.resolve();
+      }
       if (peer.connectionState !== "failed") return;
       connected.reject(unreachable());
-      if (!this.#isClosed) this.#options.onLost();
+      if (!this.#isClosed && this.#hasConnected) this.#options.onLost();
     };
     const timer = setTimeout(() => connected.reject(unreachable()), CONNECT_LIMIT_MS);
     try {
