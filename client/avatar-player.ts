@@ -1,5 +1,6 @@
 import { DrawRate } from "./draw-rate.ts";
-import { type AvatarInfo, EdgeApi, type TokenSource } from "./edge-api.ts";
+import { type AvatarInfo, EdgeApi, type SpeechFormat, type TokenSource } from "./edge-api.ts";
+import { canDecodeH264 } from "./h264-codec.ts";
 import { IdleLoop } from "./idle-loop.ts";
 import { LeadEstimate } from "./lead-estimate.ts";
 import { PlayerError } from "./player-error.ts";
@@ -61,6 +62,7 @@ export class AvatarPlayer extends PlayerEvents {
   readonly #rate = new DrawRate();
   readonly #abort = new AbortController();
   #avatar: AvatarInfo | null = null;
+  #format: SpeechFormat | null = null;
   #loading: Promise<AvatarInfo> | null = null;
   #idle: IdleLoop<ImageBitmap> | null = null;
   #speaking: Speaking | null = null;
@@ -120,6 +122,8 @@ export class AvatarPlayer extends PlayerEvents {
       stalls: counts?.stalls ?? 0,
       firstFrameMs: firstFrameMs ? firstFrameMs - askedMs : null,
       startMs: startMs === null ? null : startMs - askedMs,
+      format: utterance?.format ?? this.#format,
+      bitsPerSecond: utterance?.bitsPerSecond ?? 0,
     };
   }
 
@@ -187,6 +191,9 @@ export class AvatarPlayer extends PlayerEvents {
       onError: (error) => this.#reportError(error),
     });
     this.emit("avatar", avatar);
+    const hasVideo = avatar.formats?.includes("h264") ?? false;
+    const canVideo = hasVideo && (await canDecodeH264(avatar.width, avatar.height));
+    this.#choose(canVideo ? "h264" : "jpeg", null);
     const refresh = () => {
       this.#frameRequest = requestAnimationFrame(refresh);
       this.#tick();
@@ -217,6 +224,8 @@ export class AvatarPlayer extends PlayerEvents {
       sound,
       wav,
       startPosition,
+      format: this.#format ?? "jpeg",
+      onVideoError: (error) => this.#choose("jpeg", error),
     });
     this.#idle?.holdAt(startPosition - 1);
   }
@@ -301,6 +310,11 @@ export class AvatarPlayer extends PlayerEvents {
     this.#position = frame.position;
     this.#rate.drawn(nowMs);
     this.emit("frame", frame);
+  }
+
+  #choose(format: SpeechFormat, reason: unknown): void {
+    this.#format = format;
+    this.emit("formatchange", { format, reason });
   }
 
   #enter(state: PlayerState): void {

@@ -28,6 +28,13 @@ await build({
   outfile: join(dist, "mouthpiece.js"),
 });
 
+// Audio threads load a file of their own, by the SDK's side.
+await build({
+  ...shared,
+  entryPoints: [join(here, "live", "worklet", "main.ts")],
+  outfile: join(dist, "mouthpiece-audio.js"),
+});
+
 const page = await build({
   ...shared,
   entryPoints: [join(here, "page", "main.ts"), join(here, "page", "style.css")],

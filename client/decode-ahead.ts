@@ -1,3 +1,5 @@
+import type { PictureDecoder } from "./picture-decoder.ts";
+
 export interface DecodeAheadOptions<Image> {
   /** Makes the picture of frame `key`; the signal aborts when it is no longer wanted. */
   readonly decode: (key: number, signal: AbortSignal) => Promise<Image>;
@@ -15,7 +17,7 @@ export interface DecodeAheadOptions<Image> {
  * Keeps the few decoded pictures that will be shown next, and no others: a
  * decoded frame is megabytes where a compressed one is kilobytes.
  */
-export class DecodeAhead<Image> {
+export class DecodeAhead<Image> implements PictureDecoder<Image> {
   readonly #options: DecodeAheadOptions<Image>;
   readonly #images = new Map<number, Image>();
   readonly #pending = new Map<number, AbortController>();

@@ -14,6 +14,19 @@ export interface AvatarInfo {
   readonly frameCount: number;
   /** Changes when the avatar is published anew. */
   readonly version: string;
+  /** What `speak` can answer with: `jpeg`, and `h264` where it has been published with video. */
+  readonly formats: readonly string[];
+}
+
+/** How frames of speech are coded: an image each, or video. */
+export type SpeechFormat = "jpeg" | "h264";
+
+export interface SpeakOptions {
+  /** Playback position of the first frame. */
+  readonly start: number;
+  /** Default `jpeg`. */
+  readonly format?: SpeechFormat;
+  readonly signal: AbortSignal;
 }
 
 /** A session token, or what gets one: it is asked before each request and may remember what it has. */
@@ -68,16 +81,14 @@ export class EdgeApi {
   /**
    * Lets the avatar speak.
    * @param wav The speech, `audio/wav`.
-   * @param start Playback position of the first frame.
    * @returns The frames as they are made.
    */
   async speak(
     id: string,
     wav: Blob,
-    start: number,
-    signal: AbortSignal,
+    { start, format = "jpeg", signal }: SpeakOptions,
   ): Promise<AsyncGenerator<SpeechFrame, void, void>> {
-    const path = `v1/avatars/${encodeURIComponent(id)}/speak?format=jpeg&start=${start}`;
+    const path = `v1/avatars/${encodeURIComponent(id)}/speak?format=${format}&start=${start}`;
     const response = await this.#request(path, {
       method: "POST",
       headers: { "Content-Type": "audio/wav" },
@@ -132,7 +143,8 @@ async function* readFrames(
         number: numberHeader(part.headers, "frame-number"),
         timeMs: numberHeader(part.headers, "frame-time"),
         backgroundIndex: numberHeader(part.headers, "background-index"),
-        image: new Blob([part.body], { type }),
+        data: part.body,
+        isKeyFrame: type !== "video/h264" || part.headers.get("key-frame") === "1",
       };
     }
   } catch (cause) {

@@ -1,11 +1,21 @@
-/** A compressed frame of speech, as it came from the edge. */
-export interface SpeechFrame {
-  /** 0-based within the utterance. */
+/** A compressed frame, as it came from the edge. */
+export interface CodedFrame {
+  /**
+   * 0-based within the utterance. Negative: not to be shown, but a video decoder
+   * needs it, because the utterance begins between two key frames.
+   */
   readonly number: number;
   /** When it is due, in milliseconds of the sound. */
   readonly timeMs: number;
+  /** A JPEG image, or an H.264 access unit with start codes (annex B). */
+  readonly data: Uint8Array<ArrayBuffer>;
+  /** A decoder can begin with it. Images all are. */
+  readonly isKeyFrame: boolean;
+}
+
+/** A frame of an utterance. */
+export interface SpeechFrame extends CodedFrame {
   readonly backgroundIndex: number;
-  readonly image: Blob;
 }
 
 export interface FrameBufferLimits {
@@ -19,9 +29,9 @@ export interface FrameBufferLimits {
  * Received frames that have not been played. When it is full the receiver waits
  * in `push`, the stream is not read, and the edge slows down.
  */
-export class FrameBuffer {
+export class FrameBuffer<Frame extends CodedFrame = SpeechFrame> {
   readonly #limits: Required<FrameBufferLimits>;
-  #frames: SpeechFrame[] = [];
+  #frames: Frame[] = [];
   #bytes = 0;
   #received = 0;
   #lastTimeMs = -Infinity;
@@ -33,7 +43,7 @@ export class FrameBuffer {
     this.#limits = { maxFrames: 250, maxBytes: 64 * 1024 * 1024, ...limits };
   }
 
-  /** Frames received in total. */
+  /** Frames to be shown that have been received in total. */
   get received(): number {
     return this.#received;
   }
@@ -43,9 +53,10 @@ export class FrameBuffer {
     return this.#lastTimeMs;
   }
 
-  /** Frames held. */
+  /** Frames held that are to be shown. */
   get length(): number {
-    return this.#frames.length;
+    const first = this.#frames.findIndex(({ number }) => number >= 0);
+    return first < 0 ? 0 : this.#frames.length - first;
   }
 
   get full(): boolean {
@@ -63,11 +74,11 @@ export class FrameBuffer {
   }
 
   /** Adds a frame; resolves when there is room for another. Frames must come in order of time. */
-  async push(frame: SpeechFrame): Promise<void> {
+  async push(frame: Frame): Promise<void> {
     if (frame.timeMs <= this.#lastTimeMs) return;
     this.#frames.push(frame);
-    this.#bytes += frame.image.size;
-    this.#received++;
+    this.#bytes += frame.data.length;
+    if (frame.number >= 0) this.#received++;
     this.#lastTimeMs = frame.timeMs;
     while (this.full && !this.#ended) {
       await new Promise<void>((resolve) => {
@@ -88,7 +99,7 @@ export class FrameBuffer {
     let count = 0;
     while (count + 1 < this.#frames.length && this.#frames[count + 1]!.timeMs <= timeMs) count++;
     if (count === 0) return;
-    for (const frame of this.#frames.splice(0, count)) this.#bytes -= frame.image.size;
+    for (const frame of this.#frames.splice(0, count)) this.#bytes -= frame.data.length;
     if (!this.full) this.#wake();
   }
 
@@ -99,13 +110,30 @@ export class FrameBuffer {
     this.end(this.#error);
   }
 
+  /** Forgets everything and takes frames anew: those after frame `number`, which is at `timeMs`. */
+  restartAfter(number: number, timeMs: number): void {
+    this.#frames = [];
+    this.#bytes = 0;
+    this.#received = number + 1;
+    this.#lastTimeMs = timeMs;
+    this.#ended = false;
+    this.#error = null;
+    this.#wake();
+  }
+
+  /** The frames held, from `number` on. */
+  from(number: number): readonly Frame[] {
+    const first = this.#frames.findIndex((frame) => frame.number >= number);
+    return first < 0 ? [] : this.#frames.slice(first);
+  }
+
   /** Frame `number`, while it is held. */
-  frame(number: number): SpeechFrame | undefined {
+  frame(number: number): Frame | undefined {
     return this.#frames.find((frame) => frame.number === number);
   }
 
   /** Up to `count` frames that are due at `timeMs` or later, and the one due before. */
-  upcoming(timeMs: number, count: number): readonly SpeechFrame[] {
+  upcoming(timeMs: number, count: number): readonly Frame[] {
     let first = 0;
     while (first + 1 < this.#frames.length && this.#frames[first + 1]!.timeMs <= timeMs) first++;
     return this.#frames.slice(first, first + count);

@@ -6,6 +6,10 @@
  * - `audio_blocked`: the browser lets no sound out before the user has acted.
  * - `unreachable`: no answer from the edge.
  * - `refused`: the edge answered with an error; `status` and its `detail` are set.
+ * - `too_much_audio`: more speech waits than may.
+ * - `no_microphone`: the track is none of a microphone, or has ended.
+ * - `insecure_page`: browsers have what a live session needs on https and localhost only.
+ * - `lost`: the connection broke and could not be had again in time.
  * - `broken_stream`: the answer ended early or is not what the contract says.
  */
 export type PlayerErrorCode =
@@ -14,6 +18,10 @@ export type PlayerErrorCode =
   | "audio_blocked"
   | "unreachable"
   | "refused"
+  | "too_much_audio"
+  | "no_microphone"
+  | "insecure_page"
+  | "lost"
   | "broken_stream";
 
 /** The one error class of the client. `message` is fit to be shown to a user. */

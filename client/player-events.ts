@@ -1,4 +1,4 @@
-import type { AvatarInfo } from "./edge-api.ts";
+import type { AvatarInfo, SpeechFormat } from "./edge-api.ts";
 import type { PlayerError } from "./player-error.ts";
 
 /**
@@ -37,6 +37,16 @@ export interface PlayerStats {
   readonly firstFrameMs: number | null;
   /** From `speak` to the first drawn frame of speech, in milliseconds; null before it. */
   readonly startMs: number | null;
+  /** How its frames are coded; null before the avatar is known. */
+  readonly format: SpeechFormat | null;
+  /** Of its frames at their pace, the sound not counted; 0 before the first. */
+  readonly bitsPerSecond: number;
+}
+
+export interface FormatChange {
+  readonly format: SpeechFormat;
+  /** Why video was given up; null when the format is chosen for the first time. */
+  readonly reason: unknown;
 }
 
 /** The events of a player and what their `detail` is. */
@@ -44,6 +54,8 @@ export interface PlayerEventMap {
   readonly avatar: CustomEvent<AvatarInfo>;
   readonly statechange: CustomEvent<PlayerState>;
   readonly frame: CustomEvent<DrawnFrame>;
+  /** The format of speech has been chosen, or video has been given up. */
+  readonly formatchange: CustomEvent<FormatChange>;
   /** Something failed that no caller waits for, such as a background frame. */
   readonly error: CustomEvent<PlayerError>;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { DecodeAhead } from "./decode-ahead.ts";
 import { FrameBuffer } from "./frame-buffer.ts";
 import { type SpeechClock, type SpeechPicture, SpeechPlayer } from "./speech-player.ts";
 
@@ -46,23 +47,28 @@ function setUp(frameCount: number) {
     clock,
     frames,
     fps: FPS,
-    decode: async (blob) => {
-      const picture = { number: Number(await blob.text()), released: false };
-      made.push(picture);
-      return picture;
-    },
-    release: (picture) => {
-      assert.equal(picture.released, false, `picture ${picture.number} is given back twice`);
-      picture.released = true;
-    },
-    now: () => state.nowMs,
+    decoder: new DecodeAhead<Picture>({
+      decode: async (number) => {
+        const frame = frames.frame(number);
+        assert.ok(frame, `frame ${number} has been dropped`);
+        const picture = { number: frame.data[0]!, released: false };
+        made.push(picture);
+        return picture;
+      },
+      release: (picture) => {
+        assert.equal(picture.released, false, `picture ${picture.number} is given back twice`);
+        picture.released = true;
+      },
+      now: () => state.nowMs,
+    }),
   });
   const push = (number: number) =>
     frames.push({
       number,
       timeMs: number * PERIOD_MS,
       backgroundIndex: number,
-      image: new Blob([String(number)]),
+      data: new Uint8Array([number]),
+      isKeyFrame: true,
     });
   /** Screen refreshes of `stepMs` until the player is over. */
   const run = async (stepMs: number, onTick?: (picture: SpeechPicture<Picture> | null) => void) => {

@@ -1,5 +1,5 @@
-import { DecodeAhead } from "./decode-ahead.ts";
 import type { FrameBuffer, SpeechFrame } from "./frame-buffer.ts";
+import type { PictureDecoder } from "./picture-decoder.ts";
 import { StartPolicy } from "./start-policy.ts";
 
 /** The sound of an utterance: the clock that the picture follows. */
@@ -14,14 +14,12 @@ export interface SpeechClock {
   mediaTimeMs(nowMs: number): number;
 }
 
-export interface SpeechPlayerOptions<Image> {
+export interface SpeechPlayerOptions<Picture> {
   readonly clock: SpeechClock;
   readonly frames: FrameBuffer;
   readonly fps: number;
-  readonly decode: (blob: Blob) => Promise<Image>;
-  readonly release: (image: Image) => void;
-  /** Milliseconds on a steady clock. */
-  readonly now: () => number;
+  /** Of the frames of `frames`, by their numbers. The player clears it. */
+  readonly decoder: PictureDecoder<Picture>;
 }
 
 /**
@@ -33,9 +31,9 @@ export interface SpeechPlayerOptions<Image> {
 export type SpeechPhase = "buffering" | "playing" | "silent" | "over";
 
 /** A frame of speech to be drawn. */
-export interface SpeechPicture<Image> {
+export interface SpeechPicture<Picture> {
   readonly frame: SpeechFrame;
-  readonly image: Image;
+  readonly image: Picture;
   /** What was heard when it was chosen, in milliseconds of the sound. */
   readonly audioTimeMs: number;
 }
@@ -44,11 +42,11 @@ export interface SpeechPicture<Image> {
  * Shows the frame that belongs to what is being heard. A frame that is late is
  * left out, one that is early waits. When the frames run dry the sound waits too.
  */
-export class SpeechPlayer<Image> {
-  readonly #options: SpeechPlayerOptions<Image>;
+export class SpeechPlayer<Picture> {
+  readonly #options: SpeechPlayerOptions<Picture>;
   readonly #periodMs: number;
   readonly #policy: StartPolicy;
-  readonly #decoder: DecodeAhead<Image>;
+  #decoder: PictureDecoder<Picture>;
   #phase: SpeechPhase = "buffering";
   #begun = false;
   #drawn = -1;
@@ -56,18 +54,14 @@ export class SpeechPlayer<Image> {
   #skippedFrames = 0;
   #stalls = 0;
 
-  constructor(options: SpeechPlayerOptions<Image>) {
+  constructor(options: SpeechPlayerOptions<Picture>) {
     this.#options = options;
     this.#periodMs = 1000 / options.fps;
     this.#policy = new StartPolicy({
       fps: options.fps,
       expectedFrames: Math.floor(options.clock.durationMs / this.#periodMs),
     });
-    this.#decoder = new DecodeAhead({
-      decode: (number) => this.#decodeFrame(number),
-      release: options.release,
-      now: options.now,
-    });
+    this.#decoder = options.decoder;
   }
 
   get phase(): SpeechPhase {
@@ -95,7 +89,7 @@ export class SpeechPlayer<Image> {
    * @returns The picture to be drawn, or null when the one on the screen stays.
    * @throws What ended the stream early, once its last frame has been shown.
    */
-  tick(nowMs: number, startAtMs: number): SpeechPicture<Image> | null {
+  tick(nowMs: number, startAtMs: number): SpeechPicture<Picture> | null {
     if (this.#phase === "over") return null;
     if (this.#phase === "buffering") this.#tryStart(nowMs, startAtMs);
     if (this.#phase === "buffering") return null;
@@ -111,6 +105,12 @@ export class SpeechPlayer<Image> {
     return this.#choose(timeMs);
   }
 
+  /** Goes on with another decoder, because the one it has cannot. */
+  decodeWith(decoder: PictureDecoder<Picture>): void {
+    this.#decoder.clear();
+    this.#decoder = decoder;
+  }
+
   /** Stops the sound and gives everything back. */
   close(): void {
     if (this.#phase !== "over") this.#options.clock.pause();
@@ -121,9 +121,9 @@ export class SpeechPlayer<Image> {
 
   #tryStart(nowMs: number, startAtMs: number): void {
     const { frames, clock } = this.#options;
-    const resumeMs = this.#begun ? clock.mediaTimeMs(nowMs) : -Infinity;
+    const resumeMs = this.#begun ? clock.mediaTimeMs(nowMs) : 0;
     this.#decodeAhead(resumeMs);
-    const next = frames.upcoming(resumeMs, DECODE_AHEAD).find(({ number }) => number > this.#drawn);
+    const next = this.#near(resumeMs).find(({ number }) => number > this.#drawn);
     if (next) {
       const ready = this.#policy.ready({
         nowMs,
@@ -151,23 +151,29 @@ export class SpeechPlayer<Image> {
     // What a decode would bring too late is not begun, or every frame would be late.
     const soonestMs = timeMs + Math.min(this.#decoder.latencyMs, MAX_DECODE_LEAD_MS) / 2;
     const keys: number[] = [];
-    for (const { number, timeMs: dueMs } of frames.upcoming(timeMs - LATE_FRAME_MS, DECODE_AHEAD)) {
+    const near = this.#near(timeMs - LATE_FRAME_MS);
+    for (const { number, timeMs: dueMs } of near) {
       const inTime = dueMs + this.#periodMs > soonestMs;
       if (number > this.#drawn && (inTime || this.#decoder.isCommitted(number))) keys.push(number);
     }
-    this.#decoder.want(keys);
+    this.#decoder.want(keys, near.at(-1)?.number ?? -1);
+    const needed = frames.frame(this.#decoder.neededFrom ?? Infinity)?.timeMs ?? Infinity;
+    frames.dropBefore(Math.min(timeMs - LATE_FRAME_MS, needed));
+  }
+
+  /** The frames about `timeMs`. Those with negative numbers belong to no time. */
+  #near(timeMs: number): readonly SpeechFrame[] {
+    return this.#options.frames.upcoming(Math.max(0, timeMs), DECODE_AHEAD);
   }
 
   /** The newest decoded frame that is due, when it is newer than the one on the screen. */
-  #choose(timeMs: number): SpeechPicture<Image> | null {
-    const { frames } = this.#options;
-    let chosen: SpeechPicture<Image> | null = null;
-    for (const frame of frames.upcoming(timeMs - LATE_FRAME_MS, DECODE_AHEAD)) {
+  #choose(timeMs: number): SpeechPicture<Picture> | null {
+    let chosen: SpeechPicture<Picture> | null = null;
+    for (const frame of this.#near(timeMs - LATE_FRAME_MS)) {
       if (frame.timeMs > timeMs) break;
       const image = frame.number > this.#drawn ? this.#decoder.get(frame.number) : undefined;
       if (image !== undefined) chosen = { frame, image, audioTimeMs: timeMs };
     }
-    frames.dropBefore(timeMs - LATE_FRAME_MS);
     if (!chosen) return null;
     this.#skippedFrames += chosen.frame.number - this.#drawn - 1;
     this.#drawnFrames++;
@@ -193,12 +199,6 @@ export class SpeechPlayer<Image> {
     this.#decoder.clear();
     if (frames.error !== null) throw frames.error;
     this.#phase = clock.mediaTimeMs(nowMs) >= clock.durationMs || !this.#begun ? "over" : "silent";
-  }
-
-  #decodeFrame(number: number): Promise<Image> {
-    const frame = this.#options.frames.frame(number);
-    if (!frame) return Promise.reject(new Error(`frame ${number} has been dropped`));
-    return this.#options.decode(frame.image);
   }
 }
 

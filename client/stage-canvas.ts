@@ -1,3 +1,6 @@
+/** A decoded frame. */
+export type Picture = ImageBitmap | VideoFrame;
+
 /**
  * The canvas an avatar is drawn on. Where speech ends or is cut off, the last
  * picture dissolves into the next ones, so that an open mouth closes instead of
@@ -22,7 +25,7 @@ export class StageCanvas {
     if (this.#canvas.height !== height) this.#canvas.height = height;
   }
 
-  draw(image: ImageBitmap, nowMs: number): void {
+  draw(image: Picture, nowMs: number): void {
     const { width, height } = this.#canvas;
     this.#context.drawImage(image, 0, 0, width, height);
     if (!this.#leaving) return;

@@ -34,6 +34,16 @@ export function encodeWav(
   return bytes;
 }
 
+/** The same file without its first `samples`. Of what `encodeWav` makes, mono. */
+export async function withoutStart(wav: Blob, samples: number): Promise<Blob> {
+  const header = await wav.slice(0, HEADER_BYTES).arrayBuffer();
+  const data = wav.slice(HEADER_BYTES + samples * BYTES_PER_SAMPLE);
+  const view = new DataView(header);
+  view.setUint32(4, HEADER_BYTES - 8 + data.size, true);
+  view.setUint32(40, data.size, true);
+  return new Blob([header, data], { type: wav.type });
+}
+
 const HEADER_BYTES = 44;
 const BYTES_PER_SAMPLE = 2;
 const FORMAT_PCM = 1;

@@ -1,4 +1,10 @@
-import { AvatarPlayer, EdgeApi, PlayerError, type SpeechAudio } from "../index.ts";
+import {
+  AvatarPlayer,
+  EdgeApi,
+  PlayerError,
+  type SpeechAudio,
+  type SpeechFormat,
+} from "../index.ts";
 import type { PlayerState } from "../player-events.ts";
 import { Credential } from "./credential.ts";
 import { element } from "./elements.ts";
@@ -10,6 +16,7 @@ const STATE_TEXTS: Record<PlayerState, string> = {
   waiting: "Listening closely",
   speaking: "Speaking",
 };
+const FORMAT_TEXTS: Record<SpeechFormat, string> = { h264: "H.264", jpeg: "JPEG" };
 /** A tap is no recording. */
 const MIN_HOLD_MS = 300;
 
@@ -54,6 +61,9 @@ function show(avatarId: string): void {
   });
   shown.on("avatar", (avatar) => {
     canvas.setAttribute("aria-label", avatar.title);
+  });
+  shown.on("formatchange", ({ format }) => {
+    stage.dataset.format = format;
   });
   shown.on("frame", ({ backgroundIndex, position, speech }) => {
     stage.dataset.background = String(backgroundIndex);
@@ -144,6 +154,7 @@ function restTalkButton(): void {
 
 function showNumbers(shown: AvatarPlayer): void {
   const { framesPerSecond, skippedFrames, stalls, firstFrameMs, startMs } = shown.stats;
+  const { format, bitsPerSecond } = shown.stats;
   const milliseconds = (value: number | null) => (value === null ? "-" : `${Math.round(value)} ms`);
   const rows: [string, string][] = [
     ["frames per second", framesPerSecond.toFixed(0)],
@@ -151,6 +162,8 @@ function showNumbers(shown: AvatarPlayer): void {
     ["sound starts", milliseconds(startMs)],
     ["skipped frames", String(skippedFrames)],
     ["pauses", String(stalls)],
+    ["speech as", format === null ? "-" : FORMAT_TEXTS[format]],
+    ["picture", bitsPerSecond === 0 ? "-" : `${Math.round(bitsPerSecond / 1000)} kbit/s`],
   ];
   numbers.replaceChildren(
     ...rows.flatMap(([name, value]) => [text("dt", name), text("dd", value)]),

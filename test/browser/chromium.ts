@@ -6,8 +6,12 @@ const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/googl
 /**
  * Starts Chromium without a window.
  * @param microphoneFile a WAV file that it hears as its microphone
+ * @param options `needsClick`: no sound before a click, as everywhere outside of tests
  */
-export async function startChromium(microphoneFile: string): Promise<Browser> {
+export async function startChromium(
+  microphoneFile: string,
+  { needsClick = false } = {},
+): Promise<Browser> {
   const { CHROMIUM } = process.env;
   const executablePath = CHROMIUM ?? PATHS.find((path) => existsSync(path));
   if (!executablePath) {
@@ -21,7 +25,7 @@ export async function startChromium(microphoneFile: string): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-quic",
-      "--autoplay-policy=no-user-gesture-required",
+      `--autoplay-policy=${needsClick ? "document-user-activation-required" : "no-user-gesture-required"}`,
       "--use-fake-ui-for-media-stream",
       "--use-fake-device-for-media-stream",
       `--use-file-for-fake-audio-capture=${microphoneFile}`,

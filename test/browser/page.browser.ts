@@ -12,6 +12,8 @@ import { mouthRegion } from "../../avatar/manifest.ts";
 import type { Rectangle } from "../../avatar/rectangle.ts";
 import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { ensureDemoAvatar } from "../../cli/demo-avatar.ts";
+import { demoVideoArguments } from "../../cli/demo-video.ts";
+import { main } from "../../cli/main.ts";
 import { startSystem, type TestSystem } from "../support/system.ts";
 import { temporaryFolder } from "../support/tiny-avatar.ts";
 import { startChromium } from "./chromium.ts";
@@ -31,6 +33,7 @@ describe("the page in Chromium, with the demo avatar", () => {
   before(async () => {
     root = await temporaryFolder({ after: (end) => ends.push(end) });
     await ensureDemoAvatar(root);
+    assert.equal(await main([...demoVideoArguments(root), "--renditions", "24/30"]), 0);
     system = await startSystem(root, { assetsRoot: page });
     browser = await startChromium(sample);
   });
@@ -44,10 +47,18 @@ describe("the page in Chromium, with the demo avatar", () => {
     failures = [];
     tab = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
     tab.on("pageerror", (error) => failures.push(String(error)));
-    await tab.goto(system.edge.url);
-    await state("idle");
+    await open();
   });
 
+  const open = async () => {
+    await tab.goto(system.edge.url);
+    await state("idle");
+  };
+  /** As in a browser without WebCodecs, or on a page that is not to be trusted. */
+  const openWithoutVideo = async () => {
+    await tab.addInitScript(() => Reflect.deleteProperty(globalThis, "VideoDecoder"));
+    await open();
+  };
   const state = (name: string) =>
     tab.waitForSelector(`#stage[data-state=${name}]`, { timeout: 60_000 });
   const shown = (name: string) =>
@@ -62,7 +73,15 @@ describe("the page in Chromium, with the demo avatar", () => {
     assert.deepEqual(failures, []);
   });
 
-  test("the sample is spoken: the mouth opens and closes, with the sound", async () => {
+  for (const format of ["h264", "jpeg"]) {
+    test(`the sample is spoken in ${format}: the mouth opens and closes, with the sound`, async () => {
+      if (format === "jpeg") await openWithoutVideo();
+      assert.equal(await shown("format"), format);
+      await speakSample();
+    });
+  }
+
+  const speakSample = async () => {
     const shots: { picture: RgbaImage; darkness: number }[] = [];
     const mouth = await mouthRectangle(root);
     // On a machine too slow to show eight pictures of one utterance, of three.
@@ -98,9 +117,91 @@ describe("the page in Chromium, with the demo avatar", () => {
     assert.ok(open.darkness > closed.darkness + 300, "an open mouth shows its dark inside");
     // The body sways and breathes all over the picture, but only there does so much change.
     const inside = meanDifference(open.picture, closed.picture, mouth);
-    const whole = { x: 0, y: 0, width: open.picture.width, height: open.picture.height };
-    const outside = meanDifference(open.picture, closed.picture, whole, mouth);
+    const outside = meanDifference(open.picture, closed.picture, whole(open.picture), mouth);
     assert.ok(inside > 3 * outside, `${inside} in the mouth, ${outside} elsewhere`);
+    assert.deepEqual(failures, []);
+  };
+
+  test("video that speaks looks like the idle image of the same frame", async (t) => {
+    const shots: string[][] = [];
+    // On a machine too slow to show four pictures of one utterance, of three.
+    for (let round = 0; round < 3 && shots.length < 4; round++) {
+      await tab.click("#sample");
+      await state("speaking");
+      while ((await shown("state")) !== "idle" && shots.length < 4) {
+        const shot = await tab.evaluate(spokenAndIdle);
+        if (shot) shots.push(shot);
+        await tab.waitForTimeout(200);
+      }
+      await tab.click("#stop", { timeout: 1000 }).catch(() => {});
+      await state("idle");
+    }
+    const around = grown(await mouthRectangle(root), 2.4);
+    const found: number[][] = [];
+    for (const shot of shots) {
+      const [spoken, idle] = await Promise.all(
+        shot.map((url) => codecs.decode(Buffer.from(url.split(",")[1]!, "base64"))),
+      );
+      const difference = meanDifference(spoken!, idle!, whole(idle!), around);
+      found.push([difference, ...shifts(spoken!, idle!, around)]);
+    }
+    assert.ok(found.length >= 3, `${found.length} pictures were taken`);
+    const means = [0, 1, 2, 3].map(
+      (n) => found.reduce((sum, each) => sum + each[n]!, 0) / found.length,
+    );
+    t.diagnostic(`difference, and shifts of red, green, blue: ${means.map((x) => x.toFixed(2))}`);
+    const [difference = NaN, red = NaN, green = NaN, blue = NaN] = means;
+    const luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    // Of 255 steps. The coder makes 2.1 of difference and less than 0.3 of luma. BT.601 taken
+    // for BT.709 would move this picture's luma by -1.4, one range for the other by -3.
+    assert.ok(difference < 3, `pictures differ by ${difference}`);
+    assert.ok(Math.abs(luma) < 0.8, `luma moves by ${luma}`);
+    for (const shift of [red, green, blue]) {
+      assert.ok(Math.abs(shift) < 1.6, `colours move by ${means}`);
+    }
+  });
+
+  test("a decoder that breaks in the midst: the utterance goes on in images, to its end", async () => {
+    await tab.addInitScript(() => {
+      const decode = VideoDecoder.prototype.decode;
+      let chunks = 0;
+      VideoDecoder.prototype.decode = function (chunk) {
+        // Half of the bytes of a slice: what a decoder with a fault would make of all of them.
+        if (++chunks === 60) {
+          const bytes = new Uint8Array(chunk.byteLength);
+          chunk.copyTo(bytes);
+          bytes.fill(0xff, 5);
+          decode.call(
+            this,
+            new EncodedVideoChunk({ type: chunk.type, timestamp: chunk.timestamp, data: bytes }),
+          );
+        } else {
+          decode.call(this, chunk);
+        }
+      };
+    });
+    await open();
+    assert.equal(await shown("format"), "h264");
+    await tab.evaluate(() => {
+      const stage = document.getElementById("stage")!;
+      const seen: number[] = [];
+      Object.assign(globalThis, { seen });
+      new MutationObserver(() => {
+        const frame = Number(stage.dataset.frame || -1);
+        if (frame >= 0 && seen.at(-1) !== frame) seen.push(frame);
+      }).observe(stage, { attributeFilter: ["data-frame"] });
+    });
+    await tab.click("#sample");
+    await tab.waitForFunction(() => document.getElementById("stage")?.dataset.format === "jpeg");
+    await state("speaking");
+    await state("idle");
+    const seen = await tab.evaluate(() => (globalThis as unknown as { seen: number[] }).seen);
+    assert.ok(
+      seen.every((frame, n) => n === 0 || frame > seen[n - 1]!),
+      `frames ${seen}`,
+    );
+    assert.ok(seen[0]! < 10 && seen.at(-1)! > 100, `frames ${seen}`);
+    assert.equal(await tab.isHidden("#message"), true);
     assert.deepEqual(failures, []);
   });
 
@@ -180,6 +281,48 @@ async function mouthRectangle(root: string): Promise<Rectangle> {
     width: Math.round(width / 2),
     height: Math.round(height / 2),
   };
+}
+
+/** In the page: the frame of speech that is shown, and the idle frame of the same index. */
+async function spokenAndIdle(): Promise<string[] | null> {
+  const canvas = document.getElementById("canvas") as HTMLCanvasElement;
+  const { frameTime, background } = document.getElementById("stage")!.dataset;
+  if (!frameTime) return null;
+  const spoken = canvas.toDataURL();
+  const response = await fetch(`/v1/avatars/demo/frames/${background}.jpg`);
+  const image = await createImageBitmap(await response.blob());
+  const other = document.createElement("canvas");
+  other.width = canvas.width;
+  other.height = canvas.height;
+  other.getContext("2d")!.drawImage(image, 0, 0);
+  return [spoken, other.toDataURL()];
+}
+
+function whole({ width, height }: RgbaImage): Rectangle {
+  return { x: 0, y: 0, width, height };
+}
+
+/** `area` times `factor` about its middle. */
+function grown({ x, y, width, height }: Rectangle, factor: number): Rectangle {
+  const margin = (side: number) => Math.round((side * (factor - 1)) / 2);
+  const [right, below] = [margin(width), margin(height)];
+  return { x: x - right, y: y - below, width: width + 2 * right, height: height + 2 * below };
+}
+
+/** By how much the mean of each channel moves from `from` to `to`, `except` left out. */
+function shifts(to: RgbaImage, from: RgbaImage, except: Rectangle): number[] {
+  const sums = [0, 0, 0];
+  let count = 0;
+  for (let y = 0; y < from.height; y++) {
+    const crosses = y >= except.y && y < except.y + except.height;
+    for (let x = 0; x < from.width; x++) {
+      if (crosses && x >= except.x && x < except.x + except.width) continue;
+      const i = 4 * (y * from.width + x);
+      for (let c = 0; c < 3; c++) sums[c]! += to.data[i + c]! - from.data[i + c]!;
+      count++;
+    }
+  }
+  return sums.map((sum) => sum / count);
 }
 
 function darkPixels({ data, width }: RgbaImage, area: Rectangle): number {
