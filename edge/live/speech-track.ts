@@ -2,7 +2,7 @@ import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import type { Clock } from "../../avatar/clock.ts";
 import { FRAMES_PER_SECOND } from "../../avatar/speech-timing.ts";
 import type { CoreClient } from "../core/core-client.ts";
-import { LeadEstimate } from "./lead-estimate.ts";
+import type { LeadEstimate } from "./lead-estimate.ts";
 import type { WeighedMouth } from "./mouth-blend.ts";
 import { MouthFeed } from "./mouth-feed.ts";
 import { mouthWeight } from "./mouth-weight.ts";
@@ -21,6 +21,8 @@ export interface SpeechTrackOptions {
   readonly clock: Clock;
   readonly requestId: string;
   readonly events: SpeechEvents;
+  /** How long the core takes for mouths of this avatar, as others have seen it. */
+  readonly lead: LeadEstimate;
 }
 
 /** What is spoken at one position of the background. */
@@ -49,7 +51,6 @@ interface Run {
  */
 export class SpeechTrack {
   readonly #options: SpeechTrackOptions;
-  readonly #lead = new LeadEstimate();
   /** Segments in order; the first is the one that is or will be spoken. */
   readonly #queue: SpeechSegment[] = [];
   #run: Run | null = null;
@@ -153,16 +154,22 @@ export class SpeechTrack {
     if (!segment) return;
     const run = this.#run;
     if (run && this.#mustPause(run, position)) this.#stopRuns();
+    const { frames: lead } = this.#options.lead;
     if (!this.#run && this.#canBegin(segment, this.#next)) {
-      this.#run = this.#begin(segment, this.#next, position + this.#lead.frames - this.#next);
+      this.#run = this.#begin(segment, this.#next, position + lead - this.#next);
     }
-    this.#run?.feed.pump(this.#next);
+    if (this.#run) this.#pump(this.#run, this.#next, position);
     const end = this.#run && segment.frames !== null ? this.#run.start + segment.frames : null;
-    if (end === null || !after || end - position > this.#lead.frames) return;
+    if (end === null || !after || end - position > lead) return;
     if (!this.#following && this.#canBegin(after, 0)) {
-      this.#following = this.#begin(after, 0, Math.max(end, position + this.#lead.frames));
+      this.#following = this.#begin(after, 0, Math.max(end, position + lead));
     }
-    this.#following?.feed.pump(0);
+    if (this.#following) this.#pump(this.#following, 0, position);
+  }
+
+  #pump({ feed, start }: Run, shown: number, position: number): void {
+    // Those that are due at the next position but the core's time from now.
+    feed.pump(shown, position - start + this.#options.lead.frames + 1);
   }
 
   /** Whether the run has missed its place, and what it waited for is there: it is placed anew. */
@@ -183,7 +190,7 @@ export class SpeechTrack {
 
   #begin(segment: SpeechSegment, from: number, start: number): Run {
     const { core, avatar, clock, requestId } = this.#options;
-    const onLatency = (ms: number) => this.#lead.observe(ms);
+    const onLatency = (ms: number) => this.#options.lead.observe(ms);
     const options = { core, avatar, clock, requestId, segment, from, start, onLatency };
     return { segment, feed: new MouthFeed(options), from, start };
   }

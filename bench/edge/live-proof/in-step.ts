@@ -46,7 +46,11 @@ export async function sayBeeps(
     // The constant delay is at most two seconds: the first flash belongs to the first sound.
     const delayMs = Math.min(...seen, ...heard) - startMs - BEEP.firstSample / 16;
     const found: Beep[] = [];
-    for (let at = BEEP.firstSample; at + BEEP.samples <= 16_000 * seconds; at += BEEP.everySamples) {
+    for (
+      let at = BEEP.firstSample;
+      at + BEEP.samples <= 16_000 * seconds;
+      at += BEEP.everySamples
+    ) {
       const recordedMs = startMs + at / 16;
       const near = (times: number[]) =>
         times.find((time) => Math.abs(time - recordedMs - delayMs) < NEAR_MS / 2) ?? null;

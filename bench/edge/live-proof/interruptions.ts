@@ -19,13 +19,7 @@ const CLOSED_LIGHT = 40;
  */
 export async function measureInterruptions(stage: ProofStage, transport: Transport) {
   const session = await stage.open();
-  const { page } = await openViewer(
-    stage.browser,
-    stage.site,
-    transport,
-    stage.edge.url,
-    session,
-  );
+  const { page } = await openViewer(stage.browser, stage.site, transport, stage.edge.url, session);
   const speaker = await stage.speaker(session);
   const speech = noiseOf(4);
   const silent: number[] = [];

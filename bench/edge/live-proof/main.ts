@@ -24,7 +24,11 @@ export async function benchLiveProof(): Promise<Tables> {
       inStep.push(await measureInStep(stage, transport, SECONDS));
       interruptions.push(await measureInterruptions(stage, transport));
     }
-    return { "live first picture": first, "live in step": inStep, "live interruptions": interruptions };
+    return {
+      "live first picture": first,
+      "live in step": inStep,
+      "live interruptions": interruptions,
+    };
   } finally {
     await stage.close();
   }

@@ -40,7 +40,10 @@ export async function openProofStage(): Promise<ProofStage> {
   };
   const start = async (part: string, settings: object) => {
     const config = join(await folder(), `${part}.yaml`);
-    await writeFile(config, JSON.stringify({ server: { port: 0 }, log_level: "error", ...settings }));
+    await writeFile(
+      config,
+      JSON.stringify({ server: { port: 0 }, log_level: "error", ...settings }),
+    );
     const server = await startServer([MOUTHPIECE, part, "--config", config]);
     ends.push(() => server.child.kill("SIGKILL"));
     return server;
@@ -62,7 +65,9 @@ export async function openProofStage(): Promise<ProofStage> {
       const name = basename(request.url ?? "");
       const isScript = name.endsWith(".js");
       response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-      response.end(isScript ? await readFile(join(DIST, name)) : "<!doctype html><title>viewer</title>");
+      response.end(
+        isScript ? await readFile(join(DIST, name)) : "<!doctype html><title>viewer</title>",
+      );
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     ends.push(() => server.close());

@@ -90,7 +90,9 @@ async function joinByWhep({ whep, token, relay }: JoinAt): Promise<number> {
     stream.addTrack(track);
     if (track.kind !== "audio") return;
     const context = new AudioContext();
-    void probe.listen(new MediaStreamAudioSourceNode(context, { mediaStream: new MediaStream([track]) }));
+    void probe.listen(
+      new MediaStreamAudioSourceNode(context, { mediaStream: new MediaStream([track]) }),
+    );
   };
   await peer.setLocalDescription(await peer.createOffer());
   const answer = await fetch(whep, {
