@@ -19,7 +19,7 @@ export const FLASH = {
 } as const;
 
 /** From one sound to the next, and how long each is: whole frames. */
-export const BEEP = { everySamples: 16_000, samples: 3 * 640, firstSample: 8000 } as const;
+export const BEEP = { everySamples: 16_000, samples: 3 * 640, firstSample: 7680 } as const;
 
 /** Column of an encoder window that lies in the middle of the frame to which the window belongs. */
 const COLUMN = 5;

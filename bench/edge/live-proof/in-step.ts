@@ -7,8 +7,9 @@ import { openViewer, type Transport } from "./viewer-page.ts";
 
 /** The mouth is open: half of white. */
 const OPEN_LIGHT = 110;
-/** What a flash and its sound may be apart to be the same. */
-const NEAR_MS = 700;
+/** A flash or sound belongs to the last one that was recorded this long before: less cannot be. */
+const LEAST_DELAY_MS = 400;
+const EVERY_MS = BEEP.everySamples / 16;
 /** What a picture depends on: `docs/live-protocol.md`. */
 const LOOK_AHEAD_MS = 452;
 const SETTLE_MS = 2000;
@@ -43,8 +44,6 @@ export async function sayBeeps(
     const { pictures, edges } = await takeProbe(page);
     const heard = edges.filter(({ isLoud }) => isLoud).map(({ atMs }) => atMs);
     const seen = flashes(pictures);
-    // The constant delay is at most two seconds: the first flash belongs to the first sound.
-    const delayMs = Math.min(...seen, ...heard) - startMs - BEEP.firstSample / 16;
     const found: Beep[] = [];
     for (
       let at = BEEP.firstSample;
@@ -53,7 +52,10 @@ export async function sayBeeps(
     ) {
       const recordedMs = startMs + at / 16;
       const near = (times: number[]) =>
-        times.find((time) => Math.abs(time - recordedMs - delayMs) < NEAR_MS / 2) ?? null;
+        times.find((time) => {
+          const delayMs = time - recordedMs;
+          return delayMs > LEAST_DELAY_MS && delayMs < LEAST_DELAY_MS + EVERY_MS;
+        }) ?? null;
       found.push({ recordedMs, heardMs: near(heard), seenMs: near(seen) });
     }
     return { beeps: found, pictures, firstMs };

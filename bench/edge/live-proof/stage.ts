@@ -28,7 +28,8 @@ export interface ProofStage {
   close(): Promise<void>;
 }
 
-export async function openProofStage(): Promise<ProofStage> {
+/** @param host where edge and site listen; the browser may be elsewhere */
+export async function openProofStage(host = "127.0.0.1"): Promise<ProofStage> {
   const ends: (() => Promise<unknown> | unknown)[] = [];
   const close = async () => {
     for (const end of ends.reverse()) await end();
@@ -58,8 +59,10 @@ export async function openProofStage(): Promise<ProofStage> {
     const core = await start("core", { models_root: root });
     const edge = await start("edge", {
       avatars_root: root,
+      server: { port: 0, host },
+      access: { open: true },
       core: { url: core.url },
-      webrtc: { addresses: ["127.0.0.1"] },
+      webrtc: { addresses: [host] },
     });
     const server = createServer(async (request, response) => {
       const name = basename(request.url ?? "");
@@ -69,9 +72,10 @@ export async function openProofStage(): Promise<ProofStage> {
         isScript ? await readFile(join(DIST, name)) : "<!doctype html><title>viewer</title>",
       );
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
     ends.push(() => server.close());
-    const browser = await startChromium("");
+    const site = `http://${host}:${(server.address() as AddressInfo).port}`;
+    const browser = await startChromium("", { secureOrigins: [site, edge.url] });
     ends.push(() => browser.close());
     const call = async (method: string, path: string) => {
       const signal = AbortSignal.timeout(CALL_LIMIT_MS);
@@ -81,7 +85,7 @@ export async function openProofStage(): Promise<ProofStage> {
     };
     return {
       edge,
-      site: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+      site: `${site}/`,
       browser,
       open: async () =>
         (await (await call("POST", "/v1/avatars/flash/sessions")).json()) as OpenedSession,
