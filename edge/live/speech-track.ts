@@ -14,6 +14,8 @@ const FRAME_MS = 1000 / FRAMES_PER_SECOND;
 const STARVED_MS = 1000;
 /** How often those who gave speech are told how far it is: five times a second. */
 const POSITION_FRAMES = 5;
+/** Who is cut short shuts his mouth within two frames: half of it, and all of it. */
+const INTERRUPTED_STEP = 2;
 
 export interface SpeechTrackOptions {
   readonly avatar: PublishedAvatar;
@@ -60,6 +62,8 @@ export class SpeechTrack {
   #next = 0;
   /** What was seen last, while the mouth closes. */
   #closing: WeighedMouth | null = null;
+  /** How much of it goes with each frame. */
+  #closingStep = 1;
 
   constructor(options: SpeechTrackOptions) {
     this.#options = options;
@@ -111,6 +115,7 @@ export class SpeechTrack {
   clear(reason: FinishReason, last: number): void {
     // Whoever hears of it may have something else to say already.
     while (this.#queue.length > 0 && this.#queue[0]!.id <= last) this.#finish(reason, null);
+    if (reason === "interrupted") this.#closingStep = INTERRUPTED_STEP;
   }
 
   /** Nobody watches: what was placed is placed anew when somebody does. */
@@ -126,7 +131,10 @@ export class SpeechTrack {
     const weight = mouthWeight(segment, frame, from);
     const region = feed.take(frame);
     const mouth = region && weight > 0 ? { mouth: region, weight } : null;
-    if (mouth) this.#closing = mouth;
+    if (mouth) {
+      this.#closing = mouth;
+      this.#closingStep = 1;
+    }
     if (frame === 0) events.started(segment.id, timestampMs);
     else if (frame % POSITION_FRAMES === 0) {
       events.position(segment.id, frame * FRAME_MS, timestampMs);
@@ -143,7 +151,7 @@ export class SpeechTrack {
   /** Nothing is said; a mouth that was open closes over a few frames. */
   #silence(): SpokenMoment {
     const last = this.#closing;
-    const weight = last ? last.weight - 1 : 0;
+    const weight = last ? last.weight - this.#closingStep : 0;
     this.#closing = last && weight > 0 ? { mouth: last.mouth, weight } : null;
     return { segment: null, sound: null, mouth: this.#closing };
   }
