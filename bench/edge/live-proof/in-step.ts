@@ -7,7 +7,7 @@ import { openViewer, type Transport } from "./viewer-page.ts";
 
 /** The mouth is open: half of white. */
 const OPEN_LIGHT = 110;
-/** A flash or sound belongs to the last one that was recorded this long before: less cannot be. */
+/** A flash belongs to the last sound that was recorded this long before: less cannot be. */
 const LEAST_DELAY_MS = 400;
 const EVERY_MS = BEEP.everySamples / 16;
 /** What a picture depends on: `docs/live-protocol.md`. */
@@ -51,12 +51,14 @@ export async function sayBeeps(
       at += BEEP.everySamples
     ) {
       const recordedMs = startMs + at / 16;
-      const near = (times: number[]) =>
-        times.find((time) => {
+      const seenMs =
+        seen.find((time) => {
           const delayMs = time - recordedMs;
           return delayMs > LEAST_DELAY_MS && delayMs < LEAST_DELAY_MS + EVERY_MS;
         }) ?? null;
-      found.push({ recordedMs, heardMs: near(heard), seenMs: near(seen) });
+      const isNear = (time: number) => Math.abs(time - (seenMs ?? recordedMs)) < EVERY_MS / 2;
+      const heardMs = heard.find(isNear) ?? null;
+      found.push({ recordedMs, heardMs, seenMs });
     }
     return { beeps: found, pictures, firstMs };
   } finally {
