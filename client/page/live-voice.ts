@@ -152,6 +152,10 @@ export class LiveVoice implements Voice {
   }
 
   #count(stats: SessionStats): void {
+    if (this.#askedMs !== null && performance.now() - this.#askedMs > MOST_WAITING_MS) {
+      this.#askedMs = null;
+      this.#follow(this.#session.state);
+    }
     const size = this.#ready ? `${this.#ready.width} × ${this.#ready.height}` : "-";
     this.#listener.onNumbers([
       ["Transport", stats.transport === "webrtc" ? "WebRTC" : "WebSocket"],
@@ -173,5 +177,7 @@ const STATES: Readonly<Record<SessionState, VoiceState>> = {
   reconnecting: "reconnecting",
 };
 const FORMATS = { h264: "H.264", jpeg: "JPEG", opus: "Opus", pcm: "PCM" } as const;
+/** What has not been heard by then was interrupted by somebody else. */
+const MOST_WAITING_MS = 15_000;
 /** Two seconds. */
 const MOST_WAITING_SAMPLES = 32_000;

@@ -49,6 +49,7 @@ const voices = new Voices({
     onState: (next) => {
       state = next;
       if (next === "ended") talk.stop();
+      if (next === "speaking") board.speechBegins();
       showState();
     },
     onNumbers: showNumbers,
@@ -192,8 +193,11 @@ function listen(): void {
     const isPointer = detail > 0;
     if (isPointer && target instanceof Element) target.closest("button")?.blur();
   });
-  element("volume", HTMLInputElement).addEventListener("input", ({ target }) => {
-    if (target instanceof HTMLInputElement) voices.volume = target.valueAsNumber;
+  const volume = element("volume", HTMLInputElement);
+  // Some browsers keep it when the page is loaded again.
+  voices.volume = volume.valueAsNumber;
+  volume.addEventListener("input", () => {
+    voices.volume = volume.valueAsNumber;
   });
   const copyButton = element("copy", HTMLButtonElement);
   copyButton.addEventListener("click", async () => {

@@ -10,6 +10,7 @@ const hint = element("hint", HTMLElement);
 export class NoticeBoard {
   /** What is said as long as there is nothing newer. */
   #standing: Notice | null = null;
+  #shown: Notice | null = null;
 
   constructor(onRetry: () => void) {
     retryButton.addEventListener("click", onRetry);
@@ -19,6 +20,11 @@ export class NoticeBoard {
   show(notice: Notice, isStanding = false): void {
     if (isStanding) this.#standing = notice;
     this.#set(notice);
+  }
+
+  /** Something is being said. */
+  speechBegins(): void {
+    if (this.#shown?.isOverWithSpeech) this.clear();
   }
 
   /** What was said is over. */
@@ -33,6 +39,7 @@ export class NoticeBoard {
   }
 
   #set(notice: Notice | null): void {
+    this.#shown = notice;
     board.hidden = notice === null;
     hint.hidden = notice !== null;
     if (!notice) return;

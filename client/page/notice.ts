@@ -6,6 +6,8 @@ export interface Notice {
   /** A limit that is near, for example, is no error. */
   readonly isError: boolean;
   readonly canRetry: boolean;
+  /** It is no longer true when something is said. */
+  readonly isOverWithSpeech?: boolean;
 }
 
 /** An error in words. Those of `PlayerError` are made for readers. */
@@ -40,7 +42,8 @@ export function noticeOfEnding({ reason, inMs }: SessionEnding): Notice {
     reason === "idle_timeout"
       ? `The session ends in ${seconds} s, unless something is said.`
       : `The session ends in ${seconds} s: it has reached its longest time.`;
-  return { text, isError: false, canRetry: false };
+  const isOverWithSpeech = reason === "idle_timeout";
+  return { text, isError: false, canRetry: false, isOverWithSpeech };
 }
 
 function stop(sentence: string): string {
