@@ -38,6 +38,7 @@ const board = new NoticeBoard(() => void (select.value ? show() : start()));
 
 let state: VoiceState | "locked" | "error" = "loading";
 let isHearing = false;
+let isSayingRecording = false;
 
 const voices = new Voices({
   canvas,
@@ -73,7 +74,6 @@ const talk = new Talk({
   onLevel: showLevel,
   onError: report,
 });
-let isSayingRecording = false;
 
 /** Listening is what somebody does who neither speaks nor is somewhere else. */
 function showState(): void {
