@@ -39,7 +39,7 @@ class SimulatedClock implements SpeechClock {
 }
 
 function setUp(frameCount: number) {
-  const state = { nowMs: 1000 };
+  const state = { nowMs: 1000, decodeMs: 0 };
   const clock = new SimulatedClock(frameCount * PERIOD_MS);
   const frames = new FrameBuffer();
   const made: Picture[] = [];
@@ -51,6 +51,7 @@ function setUp(frameCount: number) {
       decode: async (number) => {
         const frame = frames.frame(number);
         assert.ok(frame, `frame ${number} has been dropped`);
+        state.nowMs += state.decodeMs;
         const picture = { number: frame.data[0]!, released: false };
         made.push(picture);
         return picture;
@@ -138,6 +139,20 @@ test("the sound waits when the frames run dry, and goes on where it was", async 
   });
   assert.equal(player.counts.stalls, 1);
   assert.equal(player.counts.drawn + player.counts.skipped, 40);
+});
+
+test("a sound that waits goes on, however long a picture takes to decode", async () => {
+  const { state, frames, player, push, run } = setUp(40);
+  for (let n = 0; n < 20; n++) await push(n);
+  let dryTicks = 0;
+  await run(16, () => {
+    // The machine gets busy once it plays.
+    if (player.begun) state.decodeMs = 300;
+    if (player.phase !== "buffering" || !player.begun || ++dryTicks !== 10) return;
+    for (let n = 20; n < 40; n++) void push(n);
+    frames.end();
+  });
+  assert.ok(player.counts.stalls >= 1);
 });
 
 test("what broke the stream is thrown after its last frame", async () => {

@@ -148,8 +148,10 @@ export class SpeechPlayer<Picture> {
 
   #decodeAhead(timeMs: number): void {
     const { frames } = this.#options;
-    // What a decode would bring too late is not begun, or every frame would be late.
-    const soonestMs = timeMs + Math.min(this.#decoder.latencyMs, MAX_DECODE_LEAD_MS) / 2;
+    // What a decode would bring too late is not begun, or every frame would be late. While the
+    // sound waits nothing comes too late: it is the very next frame that it waits for.
+    const leadMs = Math.min(this.#decoder.latencyMs, MAX_DECODE_LEAD_MS) / 2;
+    const soonestMs = this.#phase === "playing" ? timeMs + leadMs : -Infinity;
     const keys: number[] = [];
     const near = this.#near(timeMs - LATE_FRAME_MS);
     for (const { number, timeMs: dueMs } of near) {
