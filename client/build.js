@@ -8,6 +8,7 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 const sample = join(here, "..", "avatar", "demo", "sample.wav");
+const protocol = join(here, "..", "docs", "live-protocol.md");
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(join(dist, "demo"), { recursive: true });
@@ -35,8 +36,20 @@ await build({
   outfile: join(dist, "mouthpiece-audio.js"),
 });
 
+// The page uses what other pages use, from where they have it.
+const sdk = {
+  name: "sdk",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/index\.ts$/ }, () => ({
+      path: "/mouthpiece.js",
+      external: true,
+    }));
+  },
+};
+
 const page = await build({
   ...shared,
+  plugins: [sdk],
   entryPoints: [
     join(here, "page", "main.ts"),
     join(here, "page", "style.css"),
@@ -52,6 +65,8 @@ writePage(join("page", "index.html"), "index.html");
 writePage(join("page", "operator", "index.html"), "operator.html");
 cpSync(join(here, "page", "icon.svg"), join(dist, "icon.svg"));
 if (existsSync(sample)) cpSync(sample, join(dist, "demo", "sample.wav"));
+// What an agent needs, as browsers show it.
+if (existsSync(protocol)) cpSync(protocol, join(dist, "docs", "live-protocol.txt"));
 
 /** A page, with the names that its files have now. */
 function writePage(from, to) {

@@ -29,6 +29,16 @@ export interface SpeakOptions {
   readonly signal: AbortSignal;
 }
 
+/** A live session that has been opened: what `AvatarSession` takes. */
+export interface OpenedSession {
+  readonly id: string;
+  /** Of the WebSocket. */
+  readonly url: URL;
+  readonly token: string;
+  /** Where the edge has WebRTC. */
+  readonly webRtc?: { readonly url: URL; readonly speakerToken: string };
+}
+
 /** A session token, or what gets one: it is asked before each request and may remember what it has. */
 export type TokenSource = string | (() => string | Promise<string>);
 
@@ -104,6 +114,27 @@ export class EdgeApi {
       );
     }
     return readFrames(response.body, boundary);
+  }
+
+  /** Opens a live session. Whoever opens it should join it within two minutes. */
+  async openSession(id: string, signal?: AbortSignal): Promise<OpenedSession> {
+    const path = `v1/avatars/${encodeURIComponent(id)}/sessions`;
+    const response = await this.#request(path, { method: "POST", ...(signal && { signal }) });
+    const opened = (await readJson(response)) as {
+      id: string;
+      token: string;
+      speakerToken: string;
+      urls: { socket: string; whep?: string };
+    };
+    const { urls, token, speakerToken } = opened;
+    // An edge may lie below a path, which the edge itself does not know of.
+    const at = (url: string) => new URL(url.replace(/^\//, ""), this.#base);
+    return {
+      id: opened.id,
+      url: at(urls.socket),
+      token,
+      ...(urls.whep !== undefined && { webRtc: { url: at(urls.whep), speakerToken } }),
+    };
   }
 
   async #authorization(): Promise<Record<string, string>> {

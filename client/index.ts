@@ -3,12 +3,14 @@ export { AvatarPlayer, type AvatarPlayerOptions, type SpeechOutcome } from "./av
 export {
   type AvatarInfo,
   EdgeApi,
+  type OpenedSession,
   type SpeakOptions,
   type SpeechFormat,
   type TokenSource,
 } from "./edge-api.ts";
 export type { SpeechFrame } from "./frame-buffer.ts";
 export { AvatarSession, type AvatarSessionOptions } from "./live/avatar-session.ts";
+export { Microphone, type MicrophoneOptions } from "./live/microphone.ts";
 export type {
   DisconnectReason,
   SessionEnding,

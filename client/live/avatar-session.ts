@@ -45,6 +45,7 @@ export class AvatarSession extends SessionEvents {
   #track: MediaStreamTrack | null = null;
   #state: SessionState = "new";
   #isMuted = false;
+  #volume = 1;
   /** Of the segment that was heard last. */
   #segment = 0;
   #isSpeaking = false;
@@ -90,7 +91,7 @@ export class AvatarSession extends SessionEvents {
       onOver: (reason) => this.#over(reason),
     });
     this.#run = run;
-    if (this.#isMuted) run.media.volume = 0;
+    run.media.volume = this.#loudness;
     return run.ready;
   }
 
@@ -119,7 +120,9 @@ export class AvatarSession extends SessionEvents {
     if (plain) return this.#queue.push(plain);
     const context = this.#run?.sound.context ?? new OfflineAudioContext(1, 1, 48_000);
     const samples = await toSpeechSamples(input, context);
-    for (let at = 0; at < samples.length; at += PIECE_SAMPLES) {
+    // What comes after an interruption is something new; the rest of this is not.
+    const { voids } = this.#queue;
+    for (let at = 0; at < samples.length && voids === this.#queue.voids; at += PIECE_SAMPLES) {
       await this.#queue.push(samples.subarray(at, at + PIECE_SAMPLES));
     }
   }
@@ -167,7 +170,25 @@ export class AvatarSession extends SessionEvents {
   /** Lets nothing be heard here; the session goes on. */
   mute(isMuted = true): void {
     this.#isMuted = isMuted;
-    if (this.#run) this.#run.media.volume = isMuted ? 0 : 1;
+    this.#applyVolume();
+  }
+
+  /** How loud it is here, 0..1. */
+  get volume(): number {
+    return this.#volume;
+  }
+
+  set volume(volume: number) {
+    this.#volume = Math.max(0, Math.min(1, volume));
+    this.#applyVolume();
+  }
+
+  get #loudness(): number {
+    return this.#isMuted ? 0 : this.#volume;
+  }
+
+  #applyVolume(): void {
+    if (this.#run) this.#run.media.volume = this.#loudness;
   }
 
   #joined(run: SessionRun, joined: Joined): void {

@@ -63,6 +63,19 @@ test("when another one interrupts, what waits is void", async () => {
   assert.deepEqual(got, ["0: 0..9"]);
 });
 
+test("who sends piece by piece can tell that the rest is void", () => {
+  const { socket, queue } = setUp();
+  queue.joined(socket, 0, 10);
+  const { voids } = queue;
+  void queue.push(ramp(0, 100));
+  assert.equal(queue.voids, voids);
+  queue.interrupt();
+  assert.notEqual(queue.voids, voids);
+  const later = queue.voids;
+  queue.interrupted(1);
+  assert.equal(queue.voids, later, "that one is known");
+});
+
 test("speech waits for a connection that comes back, unless there was an interruption", async () => {
   const { got, socket, queue } = setUp();
   queue.joined(socket, 0, 10);

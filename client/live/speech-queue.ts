@@ -27,10 +27,16 @@ export class SpeechQueue {
   #epoch: number | null = null;
   /** An interruption has been asked for; until its epoch is known, what is sent would be void. */
   #isHeld = false;
+  #voids = 0;
 
   /** Samples that wait. */
   get samples(): number {
     return this.#waitingSamples;
+  }
+
+  /** Counts how often what waited has become void. */
+  get voids(): number {
+    return this.#voids;
   }
 
   /**
@@ -104,6 +110,7 @@ export class SpeechQueue {
   }
 
   #drop(): void {
+    this.#voids++;
     for (const { done } of this.#waiting.splice(0)) done();
     this.#waitingSamples = 0;
   }

@@ -4,3 +4,10 @@ export function element<T extends HTMLElement>(id: string, kind: new () => T): T
   if (found instanceof kind) return found;
   throw new Error(`the page has no ${kind.name} #${id}`);
 }
+
+/** An element of that kind and text. */
+export function textElement(tag: string, content: string): HTMLElement {
+  const made = document.createElement(tag);
+  made.textContent = content;
+  return made;
+}

@@ -1,96 +1,108 @@
-import {
-  AvatarPlayer,
-  EdgeApi,
-  PlayerError,
-  type SpeechAudio,
-  type SpeechFormat,
-} from "../index.ts";
-import type { PlayerState } from "../player-events.ts";
+import { EdgeApi, PlayerError } from "../index.ts";
 import { Credential } from "./credential.ts";
-import { element } from "./elements.ts";
-import { Recorder } from "./recorder.ts";
+import { element, textElement } from "./elements.ts";
+import { listenForFiles } from "./files.ts";
+import { noticeOfError } from "./notice.ts";
+import { NoticeBoard } from "./notice-board.ts";
+import { snippet } from "./snippet.ts";
+import { Talk } from "./talk.ts";
+import { listenForTalk, showLevel, showTalkMode } from "./talk-controls.ts";
+import type { Numbers, VoiceState } from "./voice.ts";
+import { needsToken, Voices } from "./voices.ts";
 
-const STATE_TEXTS: Record<PlayerState, string> = {
-  loading: "Loading",
+const STATE_TEXTS: Readonly<Record<VoiceState | "listening" | "locked" | "error", string>> = {
+  loading: "Connecting",
   idle: "Ready",
-  waiting: "Listening closely",
+  listening: "Listening",
+  waiting: "One moment",
   speaking: "Speaking",
+  reconnecting: "Reconnecting",
+  ended: "Ended",
+  locked: "Locked",
+  error: "Out of order",
 };
-const FORMAT_TEXTS: Record<SpeechFormat, string> = { h264: "H.264", jpeg: "JPEG" };
-/** A tap is no recording. */
-const MIN_HOLD_MS = 300;
 
 const stage = element("stage", HTMLElement);
 const canvas = element("canvas", HTMLCanvasElement);
 const stateText = element("state", HTMLElement);
-const message = element("message", HTMLElement);
-const stopButton = element("stop", HTMLButtonElement);
-const talkButton = element("talk", HTMLButtonElement);
-const talkLabel = element("talk-label", HTMLElement);
-const fileInput = element("file", HTMLInputElement);
-const progress = element("progress", HTMLElement);
-const numbers = element("numbers", HTMLElement);
 const signIn = element("sign-in", HTMLFormElement);
 const tokenInput = element("token", HTMLInputElement);
+const select = element("avatars", HTMLSelectElement);
+const numbersList = element("numbers", HTMLElement);
 
+const parameters = new URLSearchParams(location.search);
+const wantsClips = parameters.has("clips");
 const credential = new Credential();
-let api = openApi();
-const recorder = new Recorder();
-// One for the page: browsers allow few of them.
-let audioContext: AudioContext | null = null;
-let player: AvatarPlayer | null = null;
+const openApi = () => new EdgeApi(location.origin, credential.value ?? undefined);
+const board = new NoticeBoard(() => void (select.value ? show() : start()));
 
-function show(avatarId: string): void {
-  player?.dispose();
-  stage.dataset.state = "loading";
-  const shown = new AvatarPlayer(canvas, {
-    avatarId,
-    baseUrl: location.origin,
-    ...(credential.value !== null && { token: credential.value }),
-    audioContext: () => {
-      audioContext ??= new AudioContext();
-      return audioContext;
+let state: VoiceState | "locked" | "error" = "loading";
+let isHearing = false;
+let isSayingRecording = false;
+
+const voices = new Voices({
+  canvas,
+  data: stage.dataset,
+  api: openApi,
+  token: () => credential.value,
+  wantsClips,
+  listener: {
+    onState: (next) => {
+      state = next;
+      if (next === "ended") talk.stop();
+      if (next === "speaking") board.speechBegins();
+      showState();
     },
-  });
-  player = shown;
-  shown.volume = element("volume", HTMLInputElement).valueAsNumber;
-  shown.on("statechange", (state) => {
-    stage.dataset.state = state;
-    stateText.textContent = STATE_TEXTS[state];
-    stopButton.disabled = state === "idle" || state === "loading";
-  });
-  shown.on("avatar", (avatar) => {
-    canvas.setAttribute("aria-label", avatar.title);
-  });
-  shown.on("formatchange", ({ format }) => {
-    stage.dataset.format = format;
-  });
-  shown.on("frame", ({ backgroundIndex, position, speech }) => {
-    stage.dataset.background = String(backgroundIndex);
-    stage.dataset.position = String(position);
-    stage.dataset.frame = speech ? String(speech.number) : "";
-    stage.dataset.frameTime = speech ? String(speech.timeMs) : "";
-    stage.dataset.audioTime = speech ? String(Math.round(speech.audioTimeMs)) : "";
-    stage.dataset.skipped = String(shown.stats.skippedFrames);
-    progress.style.transform = `scaleX(${shown.progress})`;
-    if (!numbers.hidden) showNumbers(shown);
-  });
-  shown.on("error", report);
-  shown.idle().catch(report);
-  element("snippet", HTMLElement).textContent = snippet(avatarId);
+    onNumbers: showNumbers,
+    onNotice: (notice) => board.show(notice, voices.current === null),
+  },
+  onError: fail,
+});
+const talk = new Talk({
+  voice: async () => {
+    board.clear();
+    const voice = await getVoice();
+    // What is heard now is meant to be answered, not what was chosen before.
+    if (isSayingRecording) voice?.interrupt();
+    return voice;
+  },
+  onMode: (mode, hears) => {
+    isHearing = hears;
+    showTalkMode(mode, hears);
+    showState();
+  },
+  onLevel: showLevel,
+  onError: report,
+});
+
+/** Listening is what somebody does who neither speaks nor is somewhere else. */
+function showState(): void {
+  const shown = isHearing && (state === "idle" || state === "waiting") ? "listening" : state;
+  stage.dataset.state = shown;
+  if (stateText.textContent !== STATE_TEXTS[shown]) stateText.textContent = STATE_TEXTS[shown];
+  if (state === "idle") isSayingRecording = false;
 }
 
-async function speak(audio: SpeechAudio): Promise<void> {
-  message.hidden = true;
-  try {
-    await player?.speak(audio);
-  } catch (error) {
-    report(error);
-  }
+function showNumbers(numbers: Numbers): void {
+  const cells = numbers.map(([name, value]) => {
+    const cell = document.createElement("div");
+    cell.append(textElement("dt", name), textElement("dd", value));
+    return cell;
+  });
+  numbersList.replaceChildren(...cells);
 }
 
-function openApi(): EdgeApi {
-  return new EdgeApi(location.origin, credential.value ?? undefined);
+function report(error: unknown): void {
+  if (needsToken(error)) askForToken();
+  board.show(noticeOfError(error));
+  if (!(error instanceof PlayerError)) reportError(error);
+}
+
+/** There is nothing to be seen. */
+function fail(error: unknown): void {
+  state = needsToken(error) ? "locked" : "error";
+  showState();
+  report(error);
 }
 
 /** Asks for a token, and starts again with it. */
@@ -99,180 +111,116 @@ function askForToken(): void {
   tokenInput.focus();
 }
 
-function report(error: unknown): void {
-  if (error instanceof PlayerError && error.status === 401) askForToken();
-  message.textContent =
-    error instanceof PlayerError ? error.message : "Something went wrong on this page.";
-  message.hidden = false;
-  if (!(error instanceof PlayerError)) reportError(error);
+async function getVoice() {
+  if (voices.current?.state === "ended") board.reset();
+  return voices.get();
 }
 
-async function playSample(): Promise<void> {
-  let sample: Blob;
+async function say(find: () => Promise<Blob>): Promise<void> {
+  board.clear();
+  if (talk.mode === "held") talk.stop();
   try {
-    const response = await fetch("/demo/sample.wav");
-    if (!response.ok) throw new PlayerError("refused", "The sample is not there.");
-    sample = await response.blob();
-  } catch (cause) {
-    report(
-      cause instanceof PlayerError
-        ? cause
-        : new PlayerError("unreachable", "The server cannot be reached.", { cause }),
-    );
-    return;
-  }
-  await speak(sample);
-}
-
-async function holdToTalk(): Promise<void> {
-  message.hidden = true;
-  player?.stop();
-  let startedMs = 0;
-  try {
-    const recording = await recorder.record(() => {
-      startedMs = performance.now();
-      talkButton.classList.add("recording");
-      talkLabel.textContent = "Listening";
-    });
-    if (!recording) return;
-    if (performance.now() - startedMs < MIN_HOLD_MS) {
-      throw new PlayerError("not_audio", "Hold the button while you speak, then let go.");
-    }
-    restTalkButton();
-    await speak(recording);
+    const [voice, audio] = await Promise.all([getVoice(), find()]);
+    if (!voice) return;
+    isSayingRecording = true;
+    await voice.say(audio);
   } catch (error) {
     report(error);
-  } finally {
-    restTalkButton();
   }
 }
 
-function restTalkButton(): void {
-  talkButton.classList.remove("recording");
-  talkLabel.textContent = "Hold to speak";
+async function fetchSample(): Promise<Blob> {
+  let response: Response;
+  try {
+    response = await fetch("/demo/sample.wav");
+    if (response.ok) return await response.blob();
+  } catch (cause) {
+    throw new PlayerError("unreachable", "The server cannot be reached.", { cause });
+  }
+  throw new PlayerError("refused", "This server has no sample. Choose an audio file instead.");
 }
 
-function showNumbers(shown: AvatarPlayer): void {
-  const { framesPerSecond, skippedFrames, stalls, firstFrameMs, startMs } = shown.stats;
-  const { format, bitsPerSecond } = shown.stats;
-  const milliseconds = (value: number | null) => (value === null ? "-" : `${Math.round(value)} ms`);
-  const rows: [string, string][] = [
-    ["frames per second", framesPerSecond.toFixed(0)],
-    ["first frame", milliseconds(firstFrameMs)],
-    ["sound starts", milliseconds(startMs)],
-    ["skipped frames", String(skippedFrames)],
-    ["pauses", String(stalls)],
-    ["speech as", format === null ? "-" : FORMAT_TEXTS[format]],
-    ["picture", bitsPerSecond === 0 ? "-" : `${Math.round(bitsPerSecond / 1000)} kbit/s`],
-  ];
-  numbers.replaceChildren(
-    ...rows.flatMap(([name, value]) => [text("dt", name), text("dd", value)]),
-  );
+function interrupt(): void {
+  board.clear();
+  isSayingRecording = false;
+  talk.interrupt();
+  voices.current?.interrupt();
 }
 
-function text(tag: string, content: string): HTMLElement {
-  const made = document.createElement(tag);
-  made.textContent = content;
-  return made;
+async function show(): Promise<void> {
+  board.reset();
+  talk.stop();
+  canvas.setAttribute("aria-label", select.selectedOptions[0]?.text ?? "The avatar");
+  await voices.show(select.value);
+  const kind = wantsClips ? "clips" : "live";
+  element("snippet", HTMLElement).textContent = snippet(kind, location.origin, select.value);
 }
 
-function snippet(avatarId: string): string {
-  return `<canvas id="avatar" width="1280" height="720"></canvas>
-<button id="talk">Talk</button>
-<script type="module">
-  import { AvatarPlayer } from "${location.origin}/mouthpiece.js";
-  const canvas = document.getElementById("avatar");
-  const player = new AvatarPlayer(canvas, { avatarId: "${avatarId}" });
-  await player.idle();
-  document.getElementById("talk").onclick = async () =>
-    player.speak(await (await fetch("speech.wav")).blob());
-</script>`;
+async function start(): Promise<void> {
+  board.reset();
+  try {
+    const avatars = await openApi().listAvatars();
+    const [first] = avatars;
+    if (!first) throw new PlayerError("refused", "This server has no avatars yet: import one.");
+    const wanted = parameters.get("avatar");
+    select.replaceChildren(...avatars.map(({ id, title }) => new Option(title, id)));
+    select.value = avatars.some(({ id }) => id === wanted) ? (wanted ?? first.id) : first.id;
+    element("choice", HTMLElement).hidden = avatars.length < 2;
+    await show();
+  } catch (error) {
+    fail(error);
+  }
 }
 
 function listen(): void {
+  listenForTalk(talk);
+  listenForFiles(stage, (file) => void say(async () => file));
   signIn.addEventListener("submit", (event) => {
     event.preventDefault();
     credential.value = tokenInput.value.trim();
     tokenInput.value = "";
     signIn.hidden = true;
-    message.hidden = true;
-    api = openApi();
     void start();
   });
-  const select = element("avatars", HTMLSelectElement);
-  select.addEventListener("change", () => show(select.value));
-  element("sample", HTMLButtonElement).addEventListener("click", () => void playSample());
-  stopButton.addEventListener("click", () => player?.stop());
-  element("choose", HTMLButtonElement).addEventListener("click", () => fileInput.click());
-  fileInput.addEventListener("change", () => {
-    const [file] = fileInput.files ?? [];
-    fileInput.value = "";
-    if (file) void speak(file);
+  select.addEventListener("change", () => void show());
+  element("sample", HTMLButtonElement).addEventListener("click", () => void say(fetchSample));
+  element("stop", HTMLButtonElement).addEventListener("click", interrupt);
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") interrupt();
   });
-  element("volume", HTMLInputElement).addEventListener("input", ({ target }) => {
-    if (player && target instanceof HTMLInputElement) player.volume = target.valueAsNumber;
+  // Else the space bar would press it again instead of talking.
+  document.addEventListener("click", ({ target, detail }) => {
+    const isPointer = detail > 0;
+    if (isPointer && target instanceof Element) target.closest("button")?.blur();
   });
-
-  talkButton.addEventListener("pointerdown", (event) => {
-    talkButton.setPointerCapture(event.pointerId);
-    void holdToTalk();
-  });
-  for (const end of ["pointerup", "pointercancel", "blur"]) {
-    talkButton.addEventListener(end, () => recorder.stop());
-  }
-  talkButton.addEventListener("keydown", (event) => {
-    if (event.repeat || (event.key !== " " && event.key !== "Enter")) return;
-    event.preventDefault();
-    void holdToTalk();
-  });
-  talkButton.addEventListener("keyup", () => recorder.stop());
-  talkButton.addEventListener("contextmenu", (event) => event.preventDefault());
-
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    stage.classList.add("dropping");
-  });
-  document.addEventListener("dragleave", ({ relatedTarget }) => {
-    if (relatedTarget === null) stage.classList.remove("dropping");
-  });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    stage.classList.remove("dropping");
-    const [file] = event.dataTransfer?.files ?? [];
-    if (file) void speak(file);
-  });
-  document.addEventListener("keydown", ({ key, target, ctrlKey, metaKey }) => {
-    if (key !== "i" || ctrlKey || metaKey || target instanceof HTMLInputElement) return;
-    numbers.hidden = !numbers.hidden;
+  const volume = element("volume", HTMLInputElement);
+  // Some browsers keep it when the page is loaded again.
+  voices.volume = volume.valueAsNumber;
+  volume.addEventListener("input", () => {
+    voices.volume = volume.valueAsNumber;
   });
   const copyButton = element("copy", HTMLButtonElement);
   copyButton.addEventListener("click", async () => {
     await navigator.clipboard.writeText(element("snippet", HTMLElement).textContent ?? "");
     copyButton.textContent = "Copied";
   });
-}
-
-async function showAvatars(): Promise<void> {
-  const avatars = await api.listAvatars();
-  const [first] = avatars;
-  if (!first) throw new PlayerError("refused", "This server has no avatars yet: import one.");
-  const wanted = new URLSearchParams(location.search).get("avatar");
-  const select = element("avatars", HTMLSelectElement);
-  select.replaceChildren(...avatars.map(({ id, title }) => new Option(title, id)));
-  select.value = avatars.some(({ id }) => id === wanted) ? (wanted ?? first.id) : first.id;
-  element("choice", HTMLElement).hidden = avatars.length < 2;
-  show(select.value);
-}
-
-async function start(): Promise<void> {
-  try {
-    await showAvatars();
-  } catch (error) {
-    const isLocked = error instanceof PlayerError && error.status === 401;
-    stage.dataset.state = isLocked ? "locked" : "error";
-    stateText.textContent = isLocked ? "Locked" : "Out of order";
-    report(error);
+  // The session would go on for half a minute, and count.
+  window.addEventListener("pagehide", () => voices.close());
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) void show();
+  });
+  const other = element("other", HTMLAnchorElement);
+  if (wantsClips) {
+    parameters.delete("clips");
+    other.textContent = "Live session";
+    element("hint-mode", HTMLElement).textContent =
+      "In clips it repeats what you have said when you let go.";
+    element("open", HTMLButtonElement).hidden = true;
+  } else {
+    parameters.set("clips", "");
   }
+  const query = String(parameters).replace("clips=", "clips");
+  other.href = query === "" ? "/" : `/?${query}`;
 }
 
 listen();

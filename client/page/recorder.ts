@@ -1,4 +1,5 @@
-import { PlayerError } from "../player-error.ts";
+import { PlayerError } from "../index.ts";
+import { openMicrophone } from "./microphone-access.ts";
 
 /** Longest recording; the button may be held by accident. */
 const MAX_RECORDING_MS = 60_000;
@@ -11,7 +12,7 @@ export class Recorder {
   /**
    * Starts, and resolves with the recording when it has been stopped; null
    * when nothing was recorded.
-   * @throws PlayerError `not_audio` telling why there is no microphone
+   * @throws PlayerError `no_microphone`, `not_audio`
    */
   async record(onStart: () => void): Promise<Blob | null> {
     this.#isWanted = true;
@@ -45,27 +46,3 @@ export class Recorder {
     if (this.#recorder?.state === "recording") this.#recorder.stop();
   }
 }
-
-async function openMicrophone(): Promise<MediaStream> {
-  try {
-    // Not there on pages that are neither https nor localhost.
-    if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
-    return await navigator.mediaDevices.getUserMedia({ audio: true });
-  } catch (cause) {
-    const name = cause instanceof DOMException ? cause.name : "";
-    throw new PlayerError(
-      "not_audio",
-      MICROPHONE_MESSAGES[name] ?? "The microphone cannot be used.",
-      {
-        cause,
-      },
-    );
-  }
-}
-
-const MICROPHONE_MESSAGES: Readonly<Record<string, string>> = {
-  NotAllowedError: "The microphone is blocked for this page. Allow it in the address bar.",
-  NotFoundError: "There is no microphone. Drop an audio file instead.",
-  NotReadableError: "Another program is using the microphone.",
-  SecurityError: "Browsers give the microphone to https pages and to localhost only.",
-};

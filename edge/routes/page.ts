@@ -1,12 +1,12 @@
 import { Hono } from "hono";
 import type { Assets } from "../parts.ts";
 
-const PAGE_HEADERS = {
-  "content-security-policy":
-    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
+/** @param host of the page: that `'self'` covers its WebSockets is not what all browsers think */
+const headersFor = (host: string) => ({
+  "content-security-policy": `default-src 'self'; connect-src 'self' ws://${host} wss://${host}; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'`,
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
-};
+});
 
 /** Files of pages that have addresses without their names. */
 const PAGES: Readonly<Record<string, string>> = {
@@ -20,7 +20,8 @@ export function pageRoutes(assets: Assets): Hono {
   app.get("/*", async (c, next) => {
     const response = await assets(PAGES[c.req.path] ?? c.req.path);
     if (!response) return next();
-    for (const [name, value] of Object.entries(PAGE_HEADERS)) response.headers.set(name, value);
+    const headers = headersFor(new URL(c.req.url).host);
+    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
     return response;
   });
   return app;

@@ -5,18 +5,23 @@ import type { AddressInfo } from "node:net";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
-import { readAvatar } from "../../avatar/catalogue.ts";
 import { createImageCodecs } from "../../avatar/image/codecs.ts";
 import type { RgbaImage } from "../../avatar/image/types.ts";
-import { mouthRegion } from "../../avatar/manifest.ts";
-import type { Rectangle } from "../../avatar/rectangle.ts";
-import { createFolderStore } from "../../avatar/runtime/folder-store.ts";
 import { ensureDemoAvatar } from "../../cli/demo-avatar.ts";
 import { demoVideoArguments } from "../../cli/demo-video.ts";
 import { main } from "../../cli/main.ts";
 import { startSystem, type TestSystem } from "../support/system.ts";
 import { temporaryFolder } from "../support/tiny-avatar.ts";
 import { startChromium } from "./chromium.ts";
+import {
+  darkPixels,
+  grown,
+  meanDifference,
+  mouthRectangle,
+  shifts,
+  spokenAndIdle,
+  whole,
+} from "./pictures.ts";
 
 const page = fileURLToPath(new URL("../../client/dist", import.meta.url));
 const sample = fileURLToPath(new URL("../../avatar/demo/sample.wav", import.meta.url));
@@ -34,7 +39,8 @@ describe("the page in Chromium, with the demo avatar", () => {
     root = await temporaryFolder({ after: (end) => ends.push(end) });
     await ensureDemoAvatar(root);
     assert.equal(await main([...demoVideoArguments(root), "--renditions", "24/30"]), 0);
-    system = await startSystem(root, { assetsRoot: page });
+    const edge = { webrtc: { addresses: ["127.0.0.1"] } };
+    system = await startSystem(root, { assetsRoot: page, edge });
     browser = await startChromium(sample);
   });
   after(async () => {
@@ -47,11 +53,10 @@ describe("the page in Chromium, with the demo avatar", () => {
     failures = [];
     tab = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
     tab.on("pageerror", (error) => failures.push(String(error)));
-    await open();
   });
 
-  const open = async () => {
-    await tab.goto(system.edge.url);
+  const open = async (query = "?clips") => {
+    await tab.goto(`${system.edge.url}/${query}`);
     await state("idle");
   };
   /** As in a browser without WebCodecs, or on a page that is not to be trusted. */
@@ -64,7 +69,8 @@ describe("the page in Chromium, with the demo avatar", () => {
   const shown = (name: string) =>
     tab.evaluate((key) => document.getElementById("stage")?.dataset[key] ?? "", name);
 
-  test("it idles, and the loop runs", async () => {
+  test("clips: it idles, and the loop runs", async () => {
+    await open();
     const before = Number(await shown("position"));
     await tab.waitForFunction(
       (from) => Number(document.getElementById("stage")?.dataset.position) > from + 10,
@@ -76,6 +82,7 @@ describe("the page in Chromium, with the demo avatar", () => {
   for (const format of ["h264", "jpeg"]) {
     test(`the sample is spoken in ${format}: the mouth opens and closes, with the sound`, async () => {
       if (format === "jpeg") await openWithoutVideo();
+      else await open();
       assert.equal(await shown("format"), format);
       await speakSample();
     });
@@ -123,6 +130,7 @@ describe("the page in Chromium, with the demo avatar", () => {
   };
 
   test("video that speaks looks like the idle image of the same frame", async (t) => {
+    await open();
     const shots: string[][] = [];
     // On a machine too slow to show four pictures of one utterance, of three.
     for (let round = 0; round < 3 && shots.length < 4; round++) {
@@ -206,6 +214,7 @@ describe("the page in Chromium, with the demo avatar", () => {
   });
 
   test("a file is spoken, Stop ends it, and what is not audio is told", async () => {
+    await open();
     await tab.setInputFiles("#file", sample);
     await state("speaking");
     await tab.click("#stop");
@@ -218,6 +227,7 @@ describe("the page in Chromium, with the demo avatar", () => {
   });
 
   test("a held button records what is said, and it is spoken", async () => {
+    await open();
     const button = await tab.waitForSelector("#talk");
     const box = (await button.boundingBox())!;
     await tab.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
@@ -230,8 +240,114 @@ describe("the page in Chromium, with the demo avatar", () => {
     assert.deepEqual(failures, []);
   });
 
+  const loudest = () => tab.evaluate(() => (globalThis as unknown as Tapped).loudest());
+  const numbers = async () => (await tab.textContent("#numbers")) ?? "";
+  const message = () => tab.waitForSelector("#message:not([hidden])", { timeout: 30_000 });
+
+  test("live: a held space bar, and it says what the microphone hears, as it is said", async () => {
+    await tab.addInitScript(() => Reflect.deleteProperty(globalThis, "RTCPeerConnection"));
+    await tab.addInitScript(tapSound);
+    await open("");
+    assert.equal(await shown("voice"), "live");
+    const mouth = await mouthRectangle(root);
+    await tab.keyboard.down(" ");
+    await tab.waitForSelector("#talk.recording");
+    await state("speaking");
+    const darkness: number[] = [];
+    let heard = 0;
+    // While the key is held: it does not wait for the end.
+    for (let n = 0; n < 40 && Math.max(...darkness) < Math.min(...darkness) + 300; n++) {
+      const url = await tab.evaluate(() =>
+        (document.getElementById("canvas") as HTMLCanvasElement).toDataURL("image/jpeg", 0.95),
+      );
+      const picture = await codecs.decode(Buffer.from(url.split(",")[1]!, "base64"));
+      darkness.push(darkPixels(picture, mouth));
+      heard = Math.max(heard, await loudest());
+      await tab.waitForTimeout(100);
+    }
+    assert.ok(Math.max(...darkness) > Math.min(...darkness) + 300, `the mouth: ${darkness}`);
+    assert.ok(heard > 0.01, `the loudest that was heard is ${heard}`);
+    assert.match(
+      await numbers(),
+      /WebSocket.*H\.264, Opus.*1280 × 720.*bit\/s.*Answer after\d+ ms/,
+    );
+    await tab.keyboard.up(" ");
+    await state("idle");
+    assert.equal(await tab.isVisible("#message"), false);
+    assert.deepEqual(failures, []);
+  });
+
+  test("live: an open microphone and the sample, both interrupted", async () => {
+    await open("");
+    await tab.click("#open");
+    await state("speaking");
+    await tab.waitForFunction(() => {
+      const level = document.getElementById("level")?.style.transform ?? "";
+      return Number(/scaleX\(([\d.]+)\)/.exec(level)?.[1]) > 0.2;
+    });
+    assert.match(await numbers(), /WebRTC/);
+    await tab.click("#open");
+    await tab.keyboard.press("Escape");
+    await state("idle");
+    await tab.click("#sample");
+    await state("speaking");
+    await tab.click("#stop");
+    await state("idle");
+    const notes = { name: "notes.wav", mimeType: "audio/wav", buffer: Buffer.from("no sound") };
+    await tab.setInputFiles("#file", notes);
+    await message();
+    assert.match((await tab.textContent("#message")) ?? "", /does not seem to be audio/);
+    assert.deepEqual(failures, []);
+  });
+
+  test("live: a blocked microphone is told in words; a session that has ended begins again", async () => {
+    await tab.addInitScript(() => {
+      MediaDevices.prototype.getUserMedia = () =>
+        Promise.reject(new DOMException("", "NotAllowedError"));
+    });
+    const opened = tab.waitForResponse((response) => response.url().endsWith("/sessions"));
+    await open("");
+    await tab.click("#open");
+    await message();
+    assert.match((await tab.textContent("#message")) ?? "", /Allow it in the address bar/);
+    assert.equal(await tab.getAttribute("#open", "aria-pressed"), "false");
+    const { id } = (await (await opened).json()) as { id: string };
+    await fetch(`${system.edge.url}/v1/sessions/${id}`, { method: "DELETE" });
+    await state("ended");
+    assert.match((await tab.textContent("#message")) ?? "", /has ended this session/);
+    await tab.click("#retry");
+    await state("idle");
+    assert.equal(await tab.isVisible("#message"), false);
+    assert.deepEqual(failures, []);
+  });
+
+  test("where no live session is to be had it speaks in clips, says why, and tries again", async () => {
+    const detail = "64 live sessions are here already: try again in 10 s";
+    await tab.route("**/v1/avatars/demo/sessions", (route) =>
+      route.fulfill({
+        status: 429,
+        contentType: "application/problem+json",
+        body: JSON.stringify({ detail }),
+      }),
+    );
+    await open("");
+    assert.equal(await shown("voice"), "clips");
+    await message();
+    assert.match((await tab.textContent("#message")) ?? "", new RegExp(`${detail}.*in clips`));
+    await tab.click("#sample");
+    await state("speaking");
+    await tab.click("#stop");
+    await state("idle");
+    await tab.unroute("**/v1/avatars/demo/sessions");
+    await tab.click("#retry");
+    await tab.waitForSelector("#stage[data-voice=live]", { timeout: 30_000 });
+    await state("idle");
+    assert.deepEqual(failures, []);
+  });
+
   test("on a phone nothing is wider than the screen", async () => {
     await tab.setViewportSize({ width: 360, height: 740 });
+    await open("");
     const width = await tab.evaluate(() => document.documentElement.scrollWidth);
     assert.equal(width, 360);
   });
@@ -268,96 +384,31 @@ describe("the page in Chromium, with the demo avatar", () => {
   });
 });
 
-/** The part of the frame in which the mouth moves, whatever the head does: the middle of all rectangles. */
-async function mouthRectangle(root: string): Promise<Rectangle> {
-  const { manifest } = await readAvatar(createFolderStore(root), "demo");
-  const regions = Array.from({ length: manifest.frameCount }, (_, n) => mouthRegion(manifest, n));
-  const mean = (side: keyof Rectangle) =>
-    Math.round(regions.reduce((sum, region) => sum + region[side], 0) / regions.length);
-  const [x, y, width, height] = [mean("x"), mean("y"), mean("width"), mean("height")];
-  return {
-    x: x + Math.round(width / 4),
-    y: y + Math.round(height / 4),
-    width: Math.round(width / 2),
-    height: Math.round(height / 2),
+interface Tapped {
+  /** Of what goes to the loudspeaker now, 0..1. */
+  readonly loudest: () => number;
+}
+
+/** In the page, before all else: listens to what goes to the loudspeaker. */
+function tapSound(): void {
+  const { connect } = AudioNode.prototype;
+  const taps: AnalyserNode[] = [];
+  AudioNode.prototype.connect = function (this: AudioNode, to: AudioNode, ...rest: number[]) {
+    if (to === this.context.destination) {
+      const tap = new AnalyserNode(this.context, { fftSize: 16_384 });
+      taps.push(tap);
+      (connect as (to: AudioNode) => AudioNode).call(this, tap);
+    }
+    return (connect as (to: AudioNode, ...rest: number[]) => AudioNode).call(this, to, ...rest);
+  } as typeof connect;
+  const loudest = () => {
+    const samples = new Float32Array(16_384);
+    let peak = 0;
+    for (const tap of taps) {
+      tap.getFloatTimeDomainData(samples);
+      for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
+    }
+    return peak;
   };
-}
-
-/** In the page: the frame of speech that is shown, and the idle frame of the same index. */
-async function spokenAndIdle(): Promise<string[] | null> {
-  const canvas = document.getElementById("canvas") as HTMLCanvasElement;
-  const { frameTime, background } = document.getElementById("stage")!.dataset;
-  if (!frameTime) return null;
-  const spoken = canvas.toDataURL();
-  const response = await fetch(`/v1/avatars/demo/frames/${background}.jpg`);
-  const image = await createImageBitmap(await response.blob());
-  const other = document.createElement("canvas");
-  other.width = canvas.width;
-  other.height = canvas.height;
-  other.getContext("2d")!.drawImage(image, 0, 0);
-  return [spoken, other.toDataURL()];
-}
-
-function whole({ width, height }: RgbaImage): Rectangle {
-  return { x: 0, y: 0, width, height };
-}
-
-/** `area` times `factor` about its middle. */
-function grown({ x, y, width, height }: Rectangle, factor: number): Rectangle {
-  const margin = (side: number) => Math.round((side * (factor - 1)) / 2);
-  const [right, below] = [margin(width), margin(height)];
-  return { x: x - right, y: y - below, width: width + 2 * right, height: height + 2 * below };
-}
-
-/** By how much the mean of each channel moves from `from` to `to`, `except` left out. */
-function shifts(to: RgbaImage, from: RgbaImage, except: Rectangle): number[] {
-  const sums = [0, 0, 0];
-  let count = 0;
-  for (let y = 0; y < from.height; y++) {
-    const crosses = y >= except.y && y < except.y + except.height;
-    for (let x = 0; x < from.width; x++) {
-      if (crosses && x >= except.x && x < except.x + except.width) continue;
-      const i = 4 * (y * from.width + x);
-      for (let c = 0; c < 3; c++) sums[c]! += to.data[i + c]! - from.data[i + c]!;
-      count++;
-    }
-  }
-  return sums.map((sum) => sum / count);
-}
-
-function darkPixels({ data, width }: RgbaImage, area: Rectangle): number {
-  let count = 0;
-  for (let y = area.y; y < area.y + area.height; y++) {
-    for (let x = area.x; x < area.x + area.width; x++) {
-      const i = 4 * (y * width + x);
-      if (data[i]! + data[i + 1]! + data[i + 2]! < 240) count++;
-    }
-  }
-  return count;
-}
-
-function meanDifference(
-  a: RgbaImage,
-  b: RgbaImage,
-  area: Rectangle,
-  except: Rectangle = { x: -1, y: -1, width: 0, height: 0 },
-): number {
-  let sum = 0;
-  let count = 0;
-  for (let y = area.y; y < area.y + area.height; y++) {
-    for (let x = area.x; x < area.x + area.width; x++) {
-      const isExcepted =
-        x >= except.x &&
-        x < except.x + except.width &&
-        y >= except.y &&
-        y < except.y + except.height;
-      if (isExcepted) continue;
-      const i = 4 * (y * a.width + x);
-      for (let channel = 0; channel < 3; channel++) {
-        sum += Math.abs(a.data[i + channel]! - b.data[i + channel]!);
-      }
-      count += 3;
-    }
-  }
-  return sum / count;
+  Object.assign(globalThis, { loudest });
 }
