@@ -7,12 +7,9 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { createImageCodecs } from "../../avatar/image/codecs.ts";
 import type { RgbaImage } from "../../avatar/image/types.ts";
-import { ensureDemoAvatar } from "../../cli/demo-avatar.ts";
-import { demoVideoArguments } from "../../cli/demo-video.ts";
-import { main } from "../../cli/main.ts";
 import { startSystem, type TestSystem } from "../support/system.ts";
-import { temporaryFolder } from "../support/tiny-avatar.ts";
 import { startChromium } from "./chromium.ts";
+import { demoRoot } from "./demo-setup.ts";
 import {
   darkPixels,
   grown,
@@ -28,7 +25,6 @@ const sample = fileURLToPath(new URL("../../avatar/demo/sample.wav", import.meta
 const codecs = createImageCodecs();
 
 describe("the page in Chromium, with the demo avatar", () => {
-  const ends: (() => Promise<void>)[] = [];
   let system: TestSystem;
   let browser: Browser;
   let tab: Page;
@@ -36,9 +32,7 @@ describe("the page in Chromium, with the demo avatar", () => {
   let root: string;
 
   before(async () => {
-    root = await temporaryFolder({ after: (end) => ends.push(end) });
-    await ensureDemoAvatar(root);
-    assert.equal(await main([...demoVideoArguments(root), "--renditions", "24/30"]), 0);
+    root = demoRoot();
     const edge = { webrtc: { addresses: ["127.0.0.1"] } };
     system = await startSystem(root, { assetsRoot: page, edge });
     browser = await startChromium(sample);
@@ -46,7 +40,6 @@ describe("the page in Chromium, with the demo avatar", () => {
   after(async () => {
     await browser?.close();
     await system?.stop();
-    for (const end of ends) await end();
   });
   afterEach(() => tab?.close());
   beforeEach(async () => {
