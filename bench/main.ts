@@ -10,6 +10,8 @@ import { benchZipf } from "./core/zipf.ts";
 import { benchFirstFrame } from "./edge/first-frame.ts";
 import { benchIdle } from "./edge/idle.ts";
 import { benchLive } from "./edge/live.ts";
+import { benchLiveLink } from "./edge/live-link/main.ts";
+import { benchLiveProof } from "./edge/live-proof/main.ts";
 import { benchLostCore } from "./edge/lost-core.ts";
 import { benchWorkerMemory } from "./edge/worker-memory.ts";
 import { benchWorkerd } from "./edge/workerd.ts";
@@ -44,14 +46,16 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   "first-frame": benchFirstFrame,
   "lost-core": benchLostCore,
   live: benchLive,
+  "live-proof": benchLiveProof,
+  "live-link": benchLiveLink,
 };
 
 const { values, positionals } = parseArgs({
   options: { json: { type: "string" }, plot: { type: "string" } },
   allowPositionals: true,
 });
-/** Asks for a package that `npm ci` does not install. */
-const ON_REQUEST = ["whole-frames"];
+/** Ask for what `npm ci` does not install: a package, Chromium, root. */
+const ON_REQUEST = ["whole-frames", "live-proof", "live-link"];
 const all = Object.keys(TOPICS).filter((topic) => !ON_REQUEST.includes(topic));
 const topics = positionals.length > 0 ? positionals : all;
 const unknown = topics.filter((topic) => !(topic in TOPICS));

@@ -6,6 +6,7 @@ import { writeBenchAvatars } from "../models/bench-avatars.ts";
 import type { Tables } from "../rows.ts";
 import { benchLiveCost } from "./live-cost.ts";
 import { benchLiveLatency } from "./live-latency.ts";
+import { benchSessionsPerCore } from "./live-sessions-per-core.ts";
 
 /** Live sessions of the demo avatar: what they cost, and how soon they speak and are silent. */
 export async function benchLive(): Promise<Tables> {
@@ -19,6 +20,7 @@ export async function benchLive(): Promise<Tables> {
     return {
       "live sessions": await benchLiveCost(root),
       "live latency": await benchLiveLatency(root),
+      "live sessions per core": await benchSessionsPerCore(root),
     };
   } finally {
     for (const folder of [imported, root]) await rm(folder, { recursive: true, force: true });

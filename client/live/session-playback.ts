@@ -37,6 +37,8 @@ export class SessionPlayback implements SessionMedia {
   /** Where the sound that has arrived ends, on the session's clock. */
   #soundEndMs = -Infinity;
   #due: Due[] = [];
+  /** Until then, of the page's clock, pictures need not wait for sound: it was cut short. */
+  #hurryUntilMs = -Infinity;
 
   constructor(options: SessionPlaybackOptions) {
     this.#options = options;
@@ -113,6 +115,7 @@ export class SessionPlayback implements SessionMedia {
     if (this.#clock.arrived(timeMs - readyMs, renderedMs, isPause, mayBeLateMs)) this.#tellSound();
     if (isSound) {
       this.#lastSegment = segment;
+      this.#hurryUntilMs = -Infinity;
       const lengthMs = kind === "opus" ? OPUS_PACKET_MS : data.length / PCM_BYTES_PER_MS;
       this.#soundEndMs = Math.max(this.#soundEndMs, timeMs + lengthMs);
       this.#options.sound.receive(data, timeMs);
@@ -126,6 +129,7 @@ export class SessionPlayback implements SessionMedia {
     this.#voidSegment = Math.max(this.#voidSegment, segment);
     this.#options.sound.void();
     this.#soundEndMs = -Infinity;
+    this.#hurryUntilMs = performance.now() + HURRY_MS;
   }
 
   /** Silence before the edge has heard of it: what is under way is void, too. */
@@ -151,8 +155,10 @@ export class SessionPlayback implements SessionMedia {
     const due = this.#due.filter(isDue);
     this.#due = this.#due.filter((each) => !isDue(each));
     for (const { act } of due) act();
-    const picture = this.#pictures?.tick(timeMs) ?? null;
-    if (picture) this.#rate.drawn(performance.now());
+    const nowMs = performance.now();
+    const aheadMs = nowMs < this.#hurryUntilMs ? MOST_AHEAD_MS : 0;
+    const picture = this.#pictures?.tick(timeMs + aheadMs) ?? null;
+    if (picture) this.#rate.drawn(nowMs);
     return picture;
   }
 
@@ -167,6 +173,10 @@ export class SessionPlayback implements SessionMedia {
   }
 }
 
+/** The mouth has closed by then; the pictures wait for the clock again, and hold once for as long. */
+const HURRY_MS = 400;
+/** More than what comes is usually ahead of its time. */
+const MOST_AHEAD_MS = 200;
 /** Beyond this viewers see that lips and words are apart. */
 const LATE_PICTURE_MS = 100;
 const OPUS_PACKET_MS = 20;

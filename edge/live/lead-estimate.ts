@@ -11,7 +11,7 @@ const MAX_FRAMES = 25;
 
 /** How far ahead of its time a mouth has to be asked for, by how long the core took lately. */
 export class LeadEstimate {
-  readonly #latenciesMs: number[] = [FIRST_GUESS_MS];
+  readonly #latenciesMs: number[] = [];
 
   /** @param latencyMs from asking to the first mouth */
   observe(latencyMs: number): void {
@@ -20,7 +20,8 @@ export class LeadEstimate {
   }
 
   get frames(): number {
-    const worst = Math.max(...this.#latenciesMs);
+    const known = this.#latenciesMs;
+    const worst = known.length > 0 ? Math.max(...known) : FIRST_GUESS_MS;
     const frames = Math.ceil((worst * MARGIN) / FRAME_MS) + 1;
     return Math.min(MAX_FRAMES, Math.max(MIN_FRAMES, frames));
   }

@@ -5,6 +5,7 @@ import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
 import type { CoreClient, MouthRegion } from "../core/core-client.ts";
 import type { FrameComposer } from "../speak/frame-composer.ts";
 import { FrameLoop } from "./frame-loop.ts";
+import { LeadEstimate } from "./lead-estimate.ts";
 import { LiveAudience } from "./live-audience.ts";
 import { LiveComposers } from "./live-composers.ts";
 import { LiveError } from "./live-error.ts";
@@ -29,6 +30,8 @@ export interface LiveSessionOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: LiveSessionLimits;
+  /** What is known of the core's time for this avatar; default nothing. */
+  readonly lead?: LeadEstimate;
 }
 
 export interface LiveSessionLimits {
@@ -93,7 +96,8 @@ export class LiveSession {
         this.#tell((each) => each.finished?.(...of));
       },
     };
-    this.#track = new SpeechTrack({ avatar, core, clock, requestId, events });
+    const { lead = new LeadEstimate() } = options;
+    this.#track = new SpeechTrack({ avatar, core, clock, requestId, events, lead });
     this.#intake = new SpeechIntake({
       track: this.#track,
       clock,

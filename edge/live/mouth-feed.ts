@@ -3,12 +3,14 @@ import type { Clock } from "../../avatar/clock.ts";
 import { backgroundIndex } from "../../avatar/playback.ts";
 import type { CoreClient, MouthRegion, SpeechCall } from "../core/core-client.ts";
 import { mouthWeight } from "./mouth-weight.ts";
-import { type SpeechSegment, WINDOW_STEP_FRAMES } from "./speech-segment.ts";
+import type { SpeechSegment } from "./speech-segment.ts";
 
 /** So many frames before they are due, the next ones are asked for. */
 const AHEAD_FRAMES = 10;
 /** Each window costs the core 15 encoder runs for its context; and its end is waited for by nobody. */
 const WINDOW_FRAMES = 10;
+/** The first window is smaller, so that its mouths are there sooner; so is one that is waited for. */
+const SMALL_WINDOW_FRAMES = 5;
 /** After that nobody wants the answer any more. */
 const ANSWER_LIMIT_MS = 10_000;
 
@@ -41,7 +43,7 @@ export class MouthFeed {
 
   constructor(options: MouthFeedOptions) {
     this.#options = options;
-    this.#next = options.from - (options.from % WINDOW_STEP_FRAMES);
+    this.#next = options.from;
   }
 
   /** Why there will be no more; null while nothing is wrong. */
@@ -60,14 +62,21 @@ export class MouthFeed {
     return mouth;
   }
 
-  /** Asks for what will be due soon. @param shown the next frame to be shown */
-  pump(shown: number): void {
+  /**
+   * Asks for what will be due soon. Speech that comes as it is spoken decides one
+   * frame after the other: they are asked for together as long as there is time.
+   * @param shown the next frame to be shown
+   * @param urgent frames before this one cannot wait for those behind them
+   */
+  pump(shown: number, urgent: number): void {
     const { segment, from } = this.#options;
     while (this.#next - shown < AHEAD_FRAMES) {
       const first = this.#next;
-      const size = first <= from ? WINDOW_STEP_FRAMES : WINDOW_FRAMES;
+      const size = first === from ? SMALL_WINDOW_FRAMES : WINDOW_FRAMES;
       const frames = Math.min(size, segment.mouthFrames - first);
       if (frames <= 0) return;
+      const mayGrow = !segment.isEnded && frames < SMALL_WINDOW_FRAMES;
+      if (mayGrow && first >= urgent) return;
       this.#next += frames;
       if (this.#isSilent(first, frames)) {
         for (let frame = first; frame < first + frames; frame++) this.#keep(frame, null);
@@ -86,7 +95,7 @@ export class MouthFeed {
   #isSilent(first: number, frames: number): boolean {
     const { segment, from } = this.#options;
     for (let frame = first; frame < first + frames; frame++) {
-      if (mouthWeight(segment, frame, Math.min(from, first)) > 0) return false;
+      if (mouthWeight(segment, frame, from) > 0) return false;
     }
     return true;
   }
@@ -114,7 +123,7 @@ export class MouthFeed {
   }
 
   #keep(frame: number, mouth: MouthRegion | null): void {
-    if (frame >= this.#options.from) this.#ready.set(frame, mouth);
+    this.#ready.set(frame, mouth);
   }
 
   #call(firstFrame: number, frames: number): SpeechCall {
@@ -122,8 +131,7 @@ export class MouthFeed {
     const { id, version, frameCount } = avatar.summary;
     const window = segment.window(firstFrame, frames);
     const backgroundIndices = Array.from({ length: frames }, (_, n) =>
-      // Frames of the first window may lie before the loop's beginning, and are not shown.
-      backgroundIndex(Math.max(0, start + firstFrame + n), frameCount),
+      backgroundIndex(start + firstFrame + n, frameCount),
     );
     const { samples, utteranceSamples } = window;
     const { start: startSample } = window;

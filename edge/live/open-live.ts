@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { type Clock, systemClock } from "../../avatar/clock.ts";
 import type { Logger } from "../../avatar/logger.ts";
 import type { Access } from "../access/access.ts";
@@ -8,11 +9,17 @@ import type { CoreClient } from "../core/core-client.ts";
 import type { Composers } from "../speak/composers.ts";
 import { endRepublished } from "./end-republished.ts";
 import { JoinTokens } from "./join-tokens.ts";
+import { LeadEstimate } from "./lead-estimate.ts";
 import { LiveSession } from "./live-session.ts";
 import { LiveSessions } from "./live-sessions.ts";
 import type { LiveServiceOptions } from "./rpc/live-service.ts";
 import { createLiveSockets } from "./socket/live-sockets.ts";
 import { openSoundCoder } from "./socket/open-sound-coder.ts";
+
+/** Avatars of which it is remembered how long the core takes. */
+const MAX_LEADS = 1000;
+/** Whoever speaks sooner waits for the model by his own call. */
+const WARM_UP_LIMIT_MS = 30_000;
 
 export interface OpenLiveOptions {
   readonly config: Pick<EdgeConfig, "live">;
@@ -38,12 +45,19 @@ export function openLive(options: OpenLiveOptions) {
     lifetimeS: settings.join_s,
     date,
   });
+  const leads = new LRUCache<string, LeadEstimate>({ max: MAX_LEADS });
+  const leadOf = (avatarId: string) => {
+    const lead = leads.get(avatarId) ?? new LeadEstimate();
+    leads.set(avatarId, lead);
+    return lead;
+  };
   const sessions = new LiveSessions({
     settings,
     clock,
     date,
     logger,
     open: (id, avatar) => {
+      warmUp(core, avatar.summary.id, id);
       const session = new LiveSession({
         id,
         avatar,
@@ -53,6 +67,7 @@ export function openLive(options: OpenLiveOptions) {
         clock,
         logger,
         limits: { maxSpeechAheadS: settings.max_speech_ahead_s },
+        lead: leadOf(avatar.summary.id),
       });
       endRepublished(session, directory);
       return session;
@@ -70,4 +85,11 @@ export function openLive(options: OpenLiveOptions) {
   });
   const service: LiveServiceOptions = { access, directory, sessions, tokens, logger };
   return { sessions, tokens, connect, service };
+}
+
+/** Has the model loaded while its viewer is on the way: the first words would wait for it. */
+function warmUp(core: CoreClient, avatarId: string, requestId: string): void {
+  const signal = AbortSignal.timeout(WARM_UP_LIMIT_MS);
+  // What is wrong is told to who speaks.
+  core.loadModel(avatarId, { signal, requestId }).catch(() => {});
 }

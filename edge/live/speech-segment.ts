@@ -9,11 +9,6 @@ import {
 import { SampleBuffer } from "../speak/sample-buffer.ts";
 import type { SpeechWindow } from "../speak/speech-windows.ts";
 
-/**
- * 16 mel rows: what is cut at multiples of it has the features of the whole
- * utterance, so live and offline mouths are the same bits.
- */
-export const WINDOW_STEP_FRAMES = 5;
 /** So much that is not needed any more is kept before it is forgotten: two seconds. */
 const FORGET_SAMPLES = 2 * SAMPLE_RATE;
 /** Root mean square of 16-bit samples: -50 dBFS, above the noise of a good microphone's pauses. */
@@ -48,13 +43,11 @@ export class SpeechSegment {
   }
 
   /**
-   * Frames whose mouths can be asked for now: whole steps of a window, and all
-   * there will be once the segment has ended.
+   * Frames whose mouths can be asked for now: those that what has come decides for
+   * good, and all there will be once the segment has ended.
    */
   get mouthFrames(): number {
-    if (this.#isEnded) return frameCount(this.samples);
-    const decided = framesDecidedBy(this.samples);
-    return decided - (decided % WINDOW_STEP_FRAMES);
+    return this.#isEnded ? frameCount(this.samples) : framesDecidedBy(this.samples);
   }
 
   /** Frames for which it lasts; null while that is not known. The sound may outlast the mouths. */
@@ -117,10 +110,9 @@ export class SpeechSegment {
 
   /** Frames before this one will not be asked for again. */
   forgetBefore(frame: number): void {
-    const first = frame - (frame % WINDOW_STEP_FRAMES);
     // What is kept moves each time.
-    if (first * SAMPLES_PER_FRAME - this.#buffer.start < FORGET_SAMPLES) return;
+    if (frame * SAMPLES_PER_FRAME - this.#buffer.start < FORGET_SAMPLES) return;
     // The last frames may look further back than these do: their window is moved.
-    this.#buffer.forgetBefore(samplesForFramesWithin(first, first + 1, this.samples).start);
+    this.#buffer.forgetBefore(samplesForFramesWithin(frame, frame + 1, this.samples).start);
   }
 }

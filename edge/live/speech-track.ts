@@ -2,7 +2,7 @@ import type { PublishedAvatar } from "../../avatar/catalogue.ts";
 import type { Clock } from "../../avatar/clock.ts";
 import { FRAMES_PER_SECOND } from "../../avatar/speech-timing.ts";
 import type { CoreClient } from "../core/core-client.ts";
-import { LeadEstimate } from "./lead-estimate.ts";
+import type { LeadEstimate } from "./lead-estimate.ts";
 import type { WeighedMouth } from "./mouth-blend.ts";
 import { MouthFeed } from "./mouth-feed.ts";
 import { mouthWeight } from "./mouth-weight.ts";
@@ -14,6 +14,8 @@ const FRAME_MS = 1000 / FRAMES_PER_SECOND;
 const STARVED_MS = 1000;
 /** How often those who gave speech are told how far it is: five times a second. */
 const POSITION_FRAMES = 5;
+/** Who is cut short shuts his mouth within two frames: half of it, and all of it. */
+const INTERRUPTED_STEP = 2;
 
 export interface SpeechTrackOptions {
   readonly avatar: PublishedAvatar;
@@ -21,6 +23,8 @@ export interface SpeechTrackOptions {
   readonly clock: Clock;
   readonly requestId: string;
   readonly events: SpeechEvents;
+  /** How long the core takes for mouths of this avatar, as others have seen it. */
+  readonly lead: LeadEstimate;
 }
 
 /** What is spoken at one position of the background. */
@@ -49,7 +53,6 @@ interface Run {
  */
 export class SpeechTrack {
   readonly #options: SpeechTrackOptions;
-  readonly #lead = new LeadEstimate();
   /** Segments in order; the first is the one that is or will be spoken. */
   readonly #queue: SpeechSegment[] = [];
   #run: Run | null = null;
@@ -59,6 +62,8 @@ export class SpeechTrack {
   #next = 0;
   /** What was seen last, while the mouth closes. */
   #closing: WeighedMouth | null = null;
+  /** How much of it goes with each frame. */
+  #closingStep = 1;
 
   constructor(options: SpeechTrackOptions) {
     this.#options = options;
@@ -110,6 +115,7 @@ export class SpeechTrack {
   clear(reason: FinishReason, last: number): void {
     // Whoever hears of it may have something else to say already.
     while (this.#queue.length > 0 && this.#queue[0]!.id <= last) this.#finish(reason, null);
+    if (reason === "interrupted") this.#closingStep = INTERRUPTED_STEP;
   }
 
   /** Nobody watches: what was placed is placed anew when somebody does. */
@@ -125,7 +131,10 @@ export class SpeechTrack {
     const weight = mouthWeight(segment, frame, from);
     const region = feed.take(frame);
     const mouth = region && weight > 0 ? { mouth: region, weight } : null;
-    if (mouth) this.#closing = mouth;
+    if (mouth) {
+      this.#closing = mouth;
+      this.#closingStep = 1;
+    }
     if (frame === 0) events.started(segment.id, timestampMs);
     else if (frame % POSITION_FRAMES === 0) {
       events.position(segment.id, frame * FRAME_MS, timestampMs);
@@ -142,7 +151,7 @@ export class SpeechTrack {
   /** Nothing is said; a mouth that was open closes over a few frames. */
   #silence(): SpokenMoment {
     const last = this.#closing;
-    const weight = last ? last.weight - 1 : 0;
+    const weight = last ? last.weight - this.#closingStep : 0;
     this.#closing = last && weight > 0 ? { mouth: last.mouth, weight } : null;
     return { segment: null, sound: null, mouth: this.#closing };
   }
@@ -153,16 +162,22 @@ export class SpeechTrack {
     if (!segment) return;
     const run = this.#run;
     if (run && this.#mustPause(run, position)) this.#stopRuns();
+    const { frames: lead } = this.#options.lead;
     if (!this.#run && this.#canBegin(segment, this.#next)) {
-      this.#run = this.#begin(segment, this.#next, position + this.#lead.frames - this.#next);
+      this.#run = this.#begin(segment, this.#next, position + lead - this.#next);
     }
-    this.#run?.feed.pump(this.#next);
+    if (this.#run) this.#pump(this.#run, this.#next, position);
     const end = this.#run && segment.frames !== null ? this.#run.start + segment.frames : null;
-    if (end === null || !after || end - position > this.#lead.frames) return;
+    if (end === null || !after || end - position > lead) return;
     if (!this.#following && this.#canBegin(after, 0)) {
-      this.#following = this.#begin(after, 0, Math.max(end, position + this.#lead.frames));
+      this.#following = this.#begin(after, 0, Math.max(end, position + lead));
     }
-    this.#following?.feed.pump(0);
+    if (this.#following) this.#pump(this.#following, 0, position);
+  }
+
+  #pump({ feed, start }: Run, shown: number, position: number): void {
+    // Those that are due at the next position but the core's time from now.
+    feed.pump(shown, position - start + this.#options.lead.frames + 1);
   }
 
   /** Whether the run has missed its place, and what it waited for is there: it is placed anew. */
@@ -183,7 +198,7 @@ export class SpeechTrack {
 
   #begin(segment: SpeechSegment, from: number, start: number): Run {
     const { core, avatar, clock, requestId } = this.#options;
-    const onLatency = (ms: number) => this.#lead.observe(ms);
+    const onLatency = (ms: number) => this.#options.lead.observe(ms);
     const options = { core, avatar, clock, requestId, segment, from, start, onLatency };
     return { segment, feed: new MouthFeed(options), from, start };
   }

@@ -6,11 +6,12 @@ const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/googl
 /**
  * Starts Chromium without a window.
  * @param microphoneFile a WAV file that it hears as its microphone
- * @param options `needsClick`: no sound before a click, as everywhere outside of tests
+ * @param options `needsClick`: no sound before a click, as everywhere outside of tests;
+ * `secureOrigins`: treated as if they were by https
  */
 export async function startChromium(
   microphoneFile: string,
-  { needsClick = false } = {},
+  { needsClick = false, secureOrigins = [] as readonly string[] } = {},
 ): Promise<Browser> {
   const { CHROMIUM } = process.env;
   const executablePath = CHROMIUM ?? PATHS.find((path) => existsSync(path));
@@ -25,6 +26,7 @@ export async function startChromium(
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-quic",
+      `--unsafely-treat-insecure-origin-as-secure=${secureOrigins.join(",")}`,
       `--autoplay-policy=${needsClick ? "document-user-activation-required" : "no-user-gesture-required"}`,
       "--use-fake-ui-for-media-stream",
       "--use-fake-device-for-media-stream",

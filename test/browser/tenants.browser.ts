@@ -5,11 +5,10 @@ import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
-import { ensureDemoAvatar } from "../../cli/demo-avatar.ts";
 import { createApiKey, hashOfKey } from "../../edge/access/api-key.ts";
 import { startSystem, type TestSystem } from "../support/system.ts";
-import { temporaryFolder } from "../support/tiny-avatar.ts";
 import { startChromium } from "./chromium.ts";
+import { demoRoot } from "./demo-setup.ts";
 
 const assetsRoot = fileURLToPath(new URL("../../client/dist", import.meta.url));
 const sample = fileURLToPath(new URL("../../avatar/demo/sample.wav", import.meta.url));
@@ -24,8 +23,7 @@ describe("an edge with tenants, in Chromium", () => {
   let site: string;
 
   before(async () => {
-    const root = await temporaryFolder({ after: (end) => ends.push(end) });
-    await ensureDemoAvatar(root);
+    const root = demoRoot();
     const server = createServer(async (request, response) => {
       const token = async () => {
         const answer = await fetch(`${system.edge.url}/v1/tokens`, {

@@ -1,7 +1,5 @@
 import { FRAME_MS } from "../frame-loop.ts";
 
-/** Frames that may wait in the network beside those that are merely under way: 120 ms. */
-const QUEUE_FRAMES = 3;
 /** Before anything was acknowledged, and at most: a second. */
 const FIRST_LIMIT = 8;
 const MAX_LIMIT = 25;
@@ -21,18 +19,22 @@ interface Flight {
  */
 export class FlightWindow {
   readonly #now: () => number;
+  readonly #queueFrames: number;
   readonly #flights: Flight[] = [];
   /** Lowest round trip of late; rises slowly, in case the way has become longer. */
   #roundTripMs: number | null = null;
 
-  constructor(now: () => number) {
+  /** @param queueFrames that may wait in the network beside those that are merely under way */
+  constructor(now: () => number, queueFrames: number) {
     this.#now = now;
+    this.#queueFrames = queueFrames;
   }
 
   /** Whether a picture sent now would not wait long in the network. */
   get hasRoomForFrame(): boolean {
     const roundTrip = this.#roundTripMs;
-    const limit = roundTrip === null ? FIRST_LIMIT : Math.ceil(roundTrip / FRAME_MS) + QUEUE_FRAMES;
+    const onWay = roundTrip === null ? null : Math.ceil(roundTrip / FRAME_MS);
+    const limit = onWay === null ? FIRST_LIMIT : onWay + this.#queueFrames;
     return this.#count(false) < Math.min(limit, MAX_LIMIT);
   }
 

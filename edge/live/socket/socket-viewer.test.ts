@@ -82,6 +82,16 @@ test("JPEG goes on with the newest, and what may be under way follows the round 
   assert.equal(sent.at(-1)?.timestampMs, 40 * 22);
 });
 
+test("H.264 may wait longer than JPEG: dropping it costs more than one picture", async () => {
+  const { viewer, sent, show, clock } = openViewer("h264");
+  await show(true);
+  clock.now += 10;
+  viewer.acknowledge(1);
+  const { length } = sent;
+  for (let n = 0; n < 30; n++) await show();
+  assert.equal(sent.length - length, 11);
+});
+
 test("sound of what was interrupted is dropped, also where it waits", async () => {
   const { viewer, sent } = openViewer("jpeg");
   const say = (segment: number) =>

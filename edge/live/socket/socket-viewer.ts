@@ -11,6 +11,13 @@ import { FlightWindow } from "./flight-window.ts";
 import type { Outbox } from "./outbox.ts";
 import type { CodedSound, SoundCoder } from "./sound-coder.ts";
 
+/**
+ * Pictures that may wait in the network: 120 ms of JPEG, where one that is dropped is the
+ * only one. H.264 that was dropped freezes up to its next key frame, a second at worst:
+ * 400 ms outlast a packet that TCP has to send again.
+ */
+const QUEUE_FRAMES: Readonly<Record<LiveFormat, number>> = { jpeg: 3, h264: 10 };
+
 export interface SocketViewerOptions {
   readonly format: LiveFormat;
   readonly outbox: Outbox;
@@ -38,7 +45,7 @@ export class SocketViewer implements LiveViewer {
   constructor(options: SocketViewerOptions) {
     this.format = options.format;
     this.#options = options;
-    this.#window = new FlightWindow(options.now);
+    this.#window = new FlightWindow(options.now, QUEUE_FRAMES[options.format]);
   }
 
   /** Frames that the network was too slow for. */
