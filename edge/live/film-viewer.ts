@@ -73,9 +73,7 @@ export class FilmViewer implements LiveViewer {
       this.end("too_slow");
       return;
     }
-    // What is sent is shared with those who watch, and does not wait for this reader.
-    const own = parts.map((part) => part.slice());
-    this.#pictures.push({ parts: own, isKeyFrame, timestampMs: filmMs });
+    this.#pictures.push({ parts, isKeyFrame, timestampMs: filmMs });
     this.#shownMs = filmMs + FRAME_MS;
     this.#silence(filmMs);
   }
