@@ -13,20 +13,23 @@ export function readLimit(limit = String(DEFAULT_LIST_LIMIT)): number {
   throw new RequestError(400, `limit=${limit.slice(0, 40)}: use 1 to ${MAX_LIST_LIMIT}`);
 }
 
+const FRAME_FORMATS = ["png", "jpeg", "h264"] as const satisfies readonly FrameFormat[];
+
 /** `format=`; JPEG if left out. @throws RequestError 400 */
 export function readFormat(format = "jpeg"): FrameFormat {
-  if (format === "png" || format === "jpeg" || format === "h264") return format;
-  throw new RequestError(400, `format=${format.slice(0, 40)} is not known: use png, jpeg or h264`);
+  return oneOf(format, FRAME_FORMATS);
 }
 
 /** `format=` of speech; JPEG if left out. @throws RequestError 400 */
 export function readSpeechFormat(format = "jpeg"): FrameFormat | "mp4" {
-  if (format === "mp4") return format;
-  if (format === "png" || format === "jpeg" || format === "h264") return format;
-  throw new RequestError(
-    400,
-    `format=${format.slice(0, 40)} is not known: use png, jpeg, h264 or mp4`,
-  );
+  return oneOf(format, [...FRAME_FORMATS, "mp4"]);
+}
+
+function oneOf<Format extends string>(format: string, known: readonly Format[]): Format {
+  const found = known.find((each) => each === format);
+  if (found !== undefined) return found;
+  const names = `${known.slice(0, -1).join(", ")} or ${known.at(-1)}`;
+  throw new RequestError(400, `format=${format.slice(0, 40)} is not known: use ${names}`);
 }
 
 /** `start=`, a playback position in frames; 0 if left out. @throws RequestError 400 */
