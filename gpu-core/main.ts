@@ -6,7 +6,7 @@ import { Core } from "./core.ts";
 import { Engine } from "./engine/engine.ts";
 import { CoreMetrics } from "./observe/core-metrics.ts";
 import { coreSnapshot } from "./observe/core-snapshot.ts";
-import { compareConfigs } from "./reload.ts";
+import { compareConfigs, takeOver } from "./reload.ts";
 import type { AdminOptions, ReloadResult } from "./rpc/admin-service.ts";
 import { serveCore } from "./rpc/core-server.ts";
 import { deviceInfos } from "./rpc/device-infos.ts";
@@ -73,7 +73,7 @@ export async function startCore(
       deviceTable: async () => formatTable(await deviceInfos(core)),
       async reload(next) {
         const result = compareConfigs(current, next);
-        current = next;
+        current = takeOver(current, next);
         await server.reloadAccess();
         if (admin.logLevel) admin.logLevel.level = next.log_level;
         // Loads take their time, and their failures are logged.

@@ -4,6 +4,12 @@ import type { ReloadResult } from "./rpc/admin-service.ts";
 /** What a running core takes over from a configuration that has changed. */
 const LIVE_KEYS: readonly (keyof CoreConfig)[] = ["models", "log_level"];
 
+/** What holds after a reload: what was taken over from `next`; of the rest, what it started with. */
+export function takeOver(current: CoreConfig, next: CoreConfig): CoreConfig {
+  const { models, log_level } = next;
+  return { ...current, models, log_level };
+}
+
 /** Keys of the first and second level that differ, told apart by whether they hold at once. */
 export function compareConfigs(before: CoreConfig, after: CoreConfig): ReloadResult {
   const changed = (Object.keys(after) as (keyof CoreConfig)[]).filter(

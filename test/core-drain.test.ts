@@ -1,53 +1,19 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { Code } from "@connectrpc/connect";
 import { connectCaller } from "./support/core-caller.ts";
-import { MOUTHPIECE } from "./support/run-command.ts";
-import { temporaryFolder, writeTinyAvatar } from "./support/tiny-avatar.ts";
+import { spawnServer, until } from "./support/server-process.ts";
 
-/** `mouthpiece core` as a process of its own. */
+/** `mouthpiece core` as a process of its own, and a caller. */
 async function startProcess(
   t: { after(end: () => Promise<void>): void },
   settings: (root: string) => object,
 ) {
-  const root = await temporaryFolder(t);
-  await writeTinyAvatar(root, "ada");
-  const path = join(root, "config.yaml");
-  const configure = (change: object = {}) =>
-    writeFile(path, JSON.stringify({ ...settings(root), ...change }));
-  await configure();
-  const child = spawn(process.execPath, [MOUTHPIECE, "core", "--config", path], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  t.after(async () => {
-    child.kill("SIGKILL");
-    await ended;
-  });
-  const log: string[] = [];
-  createInterface(child.stderr).on("line", (line) => log.push(line));
-  const url = await new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout).on("line", (line) => {
-      const ready = /^ready (.*)$/.exec(line)?.[1];
-      if (ready) resolve(ready);
-    });
-    child.once("exit", () => reject(new Error(`it ended: ${log.join("\n")}`)));
-  });
+  const server = await spawnServer(t, "core", settings);
+  const url = await server.ready;
   const caller = connectCaller(url);
   t.after(async () => caller.close());
-  return { ...caller, child, ended, log, url, configure };
-}
-
-async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error("it did not happen in time");
+  return { ...caller, ...server, url };
 }
 
 const slow = { point: "model.run", action: "delay", delay_ms: 40, count: 0 };
@@ -66,7 +32,7 @@ test("SIGTERM finishes what is under way, refuses what is new, and ends", async 
     return spoken;
   });
   await new Promise((resolve) => setTimeout(resolve, 500));
-  (core.child as ChildProcess).kill("SIGTERM");
+  core.child.kill("SIGTERM");
   const late = connectCaller(core.url);
   await until(async () => {
     const { error } = await late.speak("ada", 1);
@@ -121,13 +87,36 @@ test("SIGHUP takes over models and log level, and says what waits; a wrong file 
   await core.configure({ models, log_level: "debug", capacity: { max_models: 7 } });
   core.child.kill("SIGHUP");
   await until(async () => (await state()) === 1);
-  const line = core.log.find((each) => each.includes("configuration read again"));
-  assert.deepEqual(JSON.parse(line ?? "{}").applied, ["models", "log_level"]);
-  assert.deepEqual(JSON.parse(line ?? "{}").pending, ["capacity.max_models"]);
+  const reloads = () => core.log.filter((each) => each.includes("configuration read again"));
+  const told = (at: number) => {
+    const { applied, pending } = JSON.parse(reloads()[at] ?? "{}");
+    return { applied, pending };
+  };
+  const pending = ["capacity.max_models"];
+  assert.deepEqual(told(0), { applied: ["models", "log_level"], pending });
+  // What waits for a start is told until there was one.
+  core.child.kill("SIGHUP");
+  await until(() => reloads().length === 2);
+  assert.deepEqual(told(1), { applied: [], pending });
   await core.configure({ models, log_level: "loud" });
   core.child.kill("SIGHUP");
   await until(() => core.log.some((each) => each.includes("configuration not read again")));
   assert.equal((await core.speak("ada", 2)).error, null);
+});
+
+test("SIGHUP while the core preloads ends nothing, and holds when it is up", async (t) => {
+  const core = await spawnServer(t, "core", (root) => ({
+    models_root: root,
+    server: { port: 0 },
+    models: { ada: { preload: true } },
+    faults: [{ point: "model.load", action: "delay", delay_ms: 1000 }],
+    log_level: "info",
+  }));
+  await until(() => core.log.some((line) => line.includes("device ready")));
+  await core.configure({ log_level: "debug" });
+  core.child.kill("SIGHUP");
+  await core.ready;
+  await until(() => core.log.some((line) => line.includes('"applied":["log_level"]')));
 });
 
 test("a second signal ends it at once", async (t) => {

@@ -4,6 +4,7 @@ import { type ConfigFile, readConfigFile, withTracing } from "../../avatar/runti
 import { isBucketUrl } from "../../avatar/s3/s3-environment.ts";
 import { type CoreConfig, parseCoreConfig } from "../../gpu-core/config.ts";
 import { startCore } from "../../gpu-core/main.ts";
+import { reloadOnHangup } from "../hangup-signal.ts";
 import { createProcessLogger } from "../log.ts";
 import { runUntilStopped } from "../stop-signals.ts";
 
@@ -13,15 +14,15 @@ export async function runCore(options: { config?: string }): Promise<void> {
   const logLevel: LevelControl = { level: config.log_level };
   const logger = createProcessLogger(logLevel);
   const { config: path } = options;
-  const reload = async () => running.reload(coreConfigFrom(await readConfigFile(path)));
+  // Asked for while the devices start, it waits for them.
+  const reload = async () => {
+    const next = coreConfigFrom(await readConfigFile(path));
+    return (await starting).reload(next);
+  };
+  reloadOnHangup(reload, logger);
   const admin = { logLevel, ...(path !== undefined && { reload }) };
-  const running = await startCore(config, logger, admin);
-  process.on("SIGHUP", () => {
-    reload().catch((error: unknown) => {
-      // The old settings hold.
-      logger.error("configuration not read again", { error: String(error) });
-    });
-  });
+  const starting = startCore(config, logger, admin);
+  const running = await starting;
   process.stdout.write(`${await running.deviceTable()}\nready ${running.url}\n`);
   await runUntilStopped(() => running.stop(), 1000 * config.server.drain_timeout_s);
 }

@@ -8,6 +8,7 @@ import { startNodeEdge } from "../../edge/runtime/node.ts";
 import { startCore } from "../../gpu-core/main.ts";
 import { CommandError } from "../command-error.ts";
 import { startDemoVideo } from "../demo-video.ts";
+import { reloadOnHangup } from "../hangup-signal.ts";
 import { createProcessLogger } from "../log.ts";
 import { runUntilStopped } from "../stop-signals.ts";
 import { coreConfigFrom } from "./core.ts";
@@ -27,25 +28,23 @@ const serveSchema = z.strictObject({
  * avatar. `HOST`, `PORT` and `MOUTHPIECE_DATA` override.
  */
 export async function runServe(options: { config?: string }): Promise<void> {
-  const file = await readConfigFile(options.config);
-  const sections = parseSettings(serveSchema, file.value, file.source);
-  const root = resolve(process.env.MOUTHPIECE_DATA ?? ".data");
-  const coreConfig = coreConfigFrom({
-    ...file,
-    value: {
-      models_root: root,
-      ...sections.core,
-      // The port is between the two, so any free one will do.
-      server: { port: 0, ...asObject(sections.core.server) },
-    },
-  });
+  const { file, sections, coreConfig } = await readServeFile(options.config);
   const logLevel: LevelControl = { level: coreConfig.log_level };
   const logger = createProcessLogger(logLevel);
+  const reload = async () => {
+    const next = await readServeFile(options.config);
+    const edgeWaits = JSON.stringify(next.sections.edge) !== JSON.stringify(sections.edge);
+    if (edgeWaits) logger.warn("other settings of the edge wait for the next start");
+    return (await starting).reload(next.coreConfig);
+  };
+  reloadOnHangup(reload, logger);
   // Only here: the other commands need no drawing.
-  const { ensureDemoAvatar } = await import("../demo-avatar.ts");
-  await ensureDemoAvatar(coreConfig.models_root);
-
-  const core = await startCore(coreConfig, logger.with({ part: "core" }), { logLevel });
+  const starting = import("../demo-avatar.ts").then(async ({ ensureDemoAvatar }) => {
+    await ensureDemoAvatar(coreConfig.models_root);
+    const admin = { logLevel, ...(options.config !== undefined && { reload }) };
+    return startCore(coreConfig, logger.with({ part: "core" }), admin);
+  });
+  const core = await starting;
   try {
     // The two share their tokens unless the edge has its own.
     const { token_file } = coreConfig.server;
@@ -86,6 +85,22 @@ export async function runServe(options: { config?: string }): Promise<void> {
     await core.stop();
     throw error;
   }
+}
+
+/** The file, its sections, and the core's with what the two parts agree on. @throws SettingsError */
+async function readServeFile(path: string | undefined) {
+  const file = await readConfigFile(path);
+  const sections = parseSettings(serveSchema, file.value, file.source);
+  const coreConfig = coreConfigFrom({
+    ...file,
+    value: {
+      models_root: resolve(process.env.MOUTHPIECE_DATA ?? ".data"),
+      ...sections.core,
+      // The port is between the two, so any free one will do.
+      server: { port: 0, ...asObject(sections.core.server) },
+    },
+  });
+  return { file, sections, coreConfig };
 }
 
 function addressFromEnvironment(): { host?: string; port?: number } {

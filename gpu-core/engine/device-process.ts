@@ -39,6 +39,7 @@ parent.on("error", () => process.kill(process.pid, "SIGKILL"));
 // The parent drains and then closes the pipe: an interrupt at the terminal is its business.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
+process.on("SIGHUP", () => {});
 
 function answer(pong: number): void {
   const fault = faults.hit("device.ping");
