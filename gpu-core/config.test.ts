@@ -23,6 +23,25 @@ test("the published keys are all known", () => {
   assert.equal(config.server.host, "127.0.0.1");
 });
 
+test("faults that could not happen are refused", () => {
+  const cases: [object, RegExp][] = [
+    [{ point: "model.resolve", action: "fail" }, /faults.0.point: .*model.load/],
+    [
+      { point: "device.ping", action: "fail" },
+      /faults.0: fail cannot happen at device.ping, allowed are delay, hang, exit/,
+    ],
+    [{ point: "model.run", action: "delay" }, /faults.0: a delay needs delay_ms/],
+    [
+      { point: "device.start", action: "exit", process: 1 },
+      /faults.0: process says nothing at device.start/,
+    ],
+    [{ point: "device.ping", action: "hang", model: "ada" }, /faults.0: model says nothing/],
+  ];
+  for (const [fault, message] of cases) {
+    assert.throws(() => parseCoreConfig({ faults: [fault] }, "config.yaml"), message);
+  }
+});
+
 test("what cannot be is refused with file, key and what is allowed", () => {
   const cases: [object, RegExp][] = [
     [

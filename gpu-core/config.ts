@@ -109,9 +109,9 @@ const supervisionSchema = z.strictObject({
 });
 
 const faultSchema = z.strictObject({
-  /** Where it happens. */
-  point: z.enum(["device.start", "device.ping", "model.resolve", "model.load", "model.run"]),
-  action: z.enum(["delay", "fail", "hang", "exit", "nan"]),
+  /** Where it happens, and below what can. */
+  point: z.enum(["device.start", "device.ping", "model.load", "model.run"]),
+  action: z.enum(["delay", "fail", "hang", "exit"]),
   /** Only for this model, device, or process of a device (0 is the first, 1 the one after a restart). */
   model: z.string().optional(),
   device: z.int().min(0).optional(),
@@ -161,6 +161,7 @@ export type CoreConfig = z.infer<typeof configSchema>;
 export type ModelConfig = z.infer<typeof modelSchema>;
 export type SupervisionConfig = z.infer<typeof supervisionSchema>;
 export type FaultSpec = z.infer<typeof faultSchema>;
+export type FaultPoint = FaultSpec["point"];
 export type ExecutionProvider = z.infer<typeof executionProviderSchema>;
 export type Precision = z.infer<typeof precisionSchema>;
 
@@ -181,6 +182,10 @@ export function parseCoreConfig(value: unknown, source: string): CoreConfig {
     );
   }
   checkExposure(config.server, source);
+  for (const [at, fault] of config.faults.entries()) {
+    const problem = faultProblem(fault);
+    if (problem) throw new SettingsError(`${source}: faults.${at}: ${problem}`);
+  }
   return config;
 }
 
@@ -202,4 +207,32 @@ export function executionProviders({ gpus }: CoreConfig, device: number): Execut
 /** Frames of one model that run together. On a CPU a batch takes as long as its frames one by one. */
 export function maxBatchSize(config: CoreConfig): number {
   return config.batching.max_batch_size ?? (config.gpus.enabled ? 8 : 1);
+}
+
+/** What can happen at each point, and by what else than the device it can be narrowed down. */
+const FAULT_POINTS: Readonly<
+  Record<
+    FaultPoint,
+    { actions: readonly FaultSpec["action"][]; narrowing: readonly ("model" | "process")[] }
+  >
+> = {
+  "device.start": { actions: ["delay", "hang", "exit"], narrowing: [] },
+  "device.ping": { actions: ["delay", "hang", "exit"], narrowing: ["process"] },
+  "model.load": { actions: ["delay", "fail", "hang", "exit"], narrowing: ["model", "process"] },
+  "model.run": { actions: ["delay", "fail", "hang", "exit"], narrowing: ["model", "process"] },
+};
+
+/** A fault that never happens would prove what nobody has tried. */
+function faultProblem(fault: FaultSpec): string | null {
+  const { point, action, delay_ms } = fault;
+  const { actions, narrowing } = FAULT_POINTS[point];
+  if (!actions.includes(action)) {
+    return `${action} cannot happen at ${point}, allowed are ${actions.join(", ")}`;
+  }
+  if (action === "delay" && delay_ms === 0) return "a delay needs delay_ms";
+  for (const key of ["model", "process"] as const) {
+    if (fault[key] === undefined || narrowing.includes(key)) continue;
+    return `${key} says nothing at ${point}: leave it out`;
+  }
+  return null;
 }

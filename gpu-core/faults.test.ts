@@ -17,7 +17,7 @@ test("a fault happens after `skip` passes, `count` times", () => {
 });
 
 test("count 0 is always", () => {
-  const faults = new FaultInjector(specs({ point: "model.run", action: "nan", count: 0 }));
+  const faults = new FaultInjector(specs({ point: "model.run", action: "exit", count: 0 }));
   assert.ok(Array.from({ length: 100 }, () => faults.hit("model.run")).every(Boolean));
 });
 

@@ -1,6 +1,4 @@
-import type { FaultSpec } from "./config.ts";
-
-export type FaultPoint = FaultSpec["point"];
+import type { FaultPoint, FaultSpec } from "./config.ts";
 
 /**
  * Failures on purpose, switched on by `faults:` in the configuration. Counts

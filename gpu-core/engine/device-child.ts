@@ -141,6 +141,16 @@ export class DeviceChild {
     this.#child.kill("SIGKILL");
   }
 
+  /** Stops it where it is, for tests. Killing it still works. */
+  freeze(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  /** It goes on after `freeze`. */
+  thaw(): void {
+    this.#child.kill("SIGCONT");
+  }
+
   /**
    * Sends a command to a worker and waits for its answer.
    * @throws CoreError what the worker answered, or `device_lost`

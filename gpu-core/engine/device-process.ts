@@ -44,6 +44,7 @@ process.on("SIGHUP", () => {});
 function answer(pong: number): void {
   const fault = faults.hit("device.ping");
   if (fault?.action === "hang") return;
+  if (fault?.action === "exit") process.kill(process.pid, "SIGKILL");
   const reply = () => send({ pong, rssBytes: process.memoryUsage.rss() });
   if (fault?.action === "delay") setTimeout(reply, fault.delay_ms);
   else reply();

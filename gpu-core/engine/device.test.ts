@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { silentLogger } from "../../avatar/logger.ts";
+import { VirtualClock } from "../../avatar/clock.ts";
+import { createJsonLogger, silentLogger } from "../../avatar/logger.ts";
 import { parseCoreConfig } from "../config.ts";
 import { Engine } from "./engine.ts";
 import type { DeviceState } from "./inference-worker.ts";
@@ -84,6 +85,22 @@ test("a process that grows beyond its limit is started again", async (t) => {
   await until(engine, () => engine.devices[0]!.restarts >= 1);
 });
 
+test("a process that ends when it is asked for its pulse is started again", async (t) => {
+  const faults = [{ point: "device.ping", action: "exit", process: 0 }];
+  const { engine } = await startEngine(t, { faults });
+  await until(engine, () => engine.devices[0]!.restarts === 1);
+});
+
+test("a load that hangs ends with its process", async (t) => {
+  const { engine } = await startEngine(t, { supervision: { load_timeout_s: 0.1 } });
+  const device = engine.devices[0]!;
+  process.kill(device.pid!, "SIGSTOP");
+  const files = { unetPath: "none.onnx", speech: null };
+  const load = device.workers[0]!.load("none", files, "fp32");
+  await assert.rejects(load, /load took over 0.1 s/);
+  await until(engine, () => device.state === "ready");
+});
+
 test("a command that hangs ends with its process", async (t) => {
   const supervision = { run_timeout_s: 0.1 };
   const { engine } = await startEngine(t, { supervision });
@@ -93,11 +110,39 @@ test("a command that hangs ends with its process", async (t) => {
   await until(engine, () => device.state === "ready");
 });
 
+test("a process that does not start in time is killed and started again", async (t) => {
+  const clock = new VirtualClock();
+  const faults = [{ point: "device.start", action: "hang" }];
+  const config = parseCoreConfig({ supervision: { start_timeout_s: 5 }, faults }, "test");
+  const logs: string[] = [];
+  const logger = createJsonLogger("error", (line) => logs.push(line));
+  const engine = new Engine(config, logger, clock);
+  t.after(() => engine.stop());
+  const device = engine.devices[0]!;
+  device.start();
+  const first = device.pid!;
+  await clock.advanceBy(4999);
+  assert.deepEqual([device.state, isAlive(first)], ["starting", true]);
+  await clock.advanceBy(1);
+  await until(engine, () => device.state === "down");
+  assert.match(logs.join(), /it did not start within 5 s/);
+  await clock.advanceBy(5000);
+  await until(engine, () => device.state === "ready");
+  assert.deepEqual([device.restarts, isAlive(first)], [1, false]);
+});
+
+test("a start that is slow but in time is none that failed", async (t) => {
+  const faults = [{ point: "device.start", action: "delay", delay_ms: 200 }];
+  const { engine, states } = await startEngine(t, { faults });
+  assert.deepEqual(states[0], ["ready"]);
+  assert.equal(engine.devices[0]!.restarts, 0);
+});
+
 test("one broken device does not keep the others from starting; it is taken out and tried again", async (t) => {
   const { engine, states } = await startEngine(t, {
     devices: 2,
     supervision: { max_restarts: 2, restart_window_s: 5 },
-    faults: [{ point: "device.start", action: "fail", device: 0, count: 3 }],
+    faults: [{ point: "device.start", action: "exit", device: 0, count: 3 }],
   });
   assert.equal(engine.devices[1]!.state, "ready");
   const broken = engine.devices[0]!;
@@ -111,7 +156,7 @@ test("one broken device does not keep the others from starting; it is taken out 
 });
 
 test("when no device starts the error says where to look, and no process is left", async (t) => {
-  const faults = [{ point: "device.start", action: "fail", count: 0 }];
+  const faults = [{ point: "device.start", action: "exit", count: 0 }];
   await assert.rejects(startEngine(t, { faults }), /no device started/);
 });
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../../avatar/clock.ts";
 import type { Logger } from "../../avatar/logger.ts";
-import type { SupervisionConfig } from "../config.ts";
+import type { FaultSpec, SupervisionConfig } from "../config.ts";
 import { CoreError } from "../core-error.ts";
 import type { FaultInjector } from "../faults.ts";
 import {
@@ -126,7 +126,14 @@ export class Device implements InferenceDevice {
       return;
     }
     this.#become("starting");
-    if (fault?.action === "fail" || fault?.action === "exit") this.#child.kill("injected fault");
+    if (fault) this.#strike(this.#child, fault);
+  }
+
+  /** Does what a configured fault says to a process that starts. */
+  #strike(child: DeviceChild, { action, delay_ms }: FaultSpec): void {
+    if (action === "exit") child.kill("injected fault");
+    else child.freeze();
+    if (action === "delay") this.options.clock.after(delay_ms, () => child.thaw());
   }
 
   /** A number that no other speech on this device has. */

@@ -127,9 +127,8 @@ export class WorkerState {
     });
     if (open.length > 0) {
       const model = this.#model(name);
-      const fault = await this.#strike("model.run", name);
+      await this.#strike("model.run", name);
       await model.run(open, this.#bench, times, async (i, pixels) => {
-        if (fault === "nan") pixels.fill(0);
         emit({ type: "region", item: open[i]!.item }, pixels);
         // Lets a close-speech in: the run itself never yields.
         await nextTurn();
@@ -146,7 +145,7 @@ export class WorkerState {
   ): Promise<void> {
     this.#checkSize(count);
     const { unet } = this.#model(name);
-    const fault = await this.#strike("model.run", name);
+    await this.#strike("model.run", name);
     const floats = new Float32Array(payload.buffer, payload.byteOffset, payload.length / 4);
     const split = count * VISUAL_TENSOR_SIZE;
     const visual = floats.subarray(0, split);
@@ -160,7 +159,6 @@ export class WorkerState {
     const started = this.#bench.now();
     if (!("rssBytes" in memory)) await run();
     const unetMs = this.#bench.now() - started;
-    if (fault === "nan") output.fill(Number.NaN);
     const times: BatchTimes = { melMs: 0, encoderMs: 0, prepareMs: 0, unetMs, fitMs: 0 };
     const bytes = new Uint8Array(output.buffer, output.byteOffset, output.byteLength);
     emit({ type: "done", times, ...memory }, bytes);
@@ -178,25 +176,17 @@ export class WorkerState {
     return entry.model;
   }
 
-  /** Does what a configured fault says. @returns what is left to the caller */
-  async #strike(point: "model.load" | "model.run", name: string): Promise<"nan" | null> {
+  /** Does what a configured fault says. */
+  async #strike(point: "model.load" | "model.run", name: string): Promise<void> {
     const fault = this.#faults.hit(point, name.split("#")[0]);
-    if (!fault) return null;
+    if (!fault) return;
     if (fault.delay_ms > 0) await sleep(fault.delay_ms);
-    switch (fault.action) {
-      case "delay":
-        return null;
-      case "nan":
-        return "nan";
-      case "fail":
-        throw new CoreError("failed_precondition", `injected fault at ${point}`);
-      case "hang":
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-        return null;
-      case "exit":
-        process.kill(process.pid, "SIGKILL");
-        return null;
+    if (fault.action === "fail") {
+      throw new CoreError("failed_precondition", `injected fault at ${point}`);
     }
+    if (fault.action === "hang") {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    } else if (fault.action === "exit") process.kill(process.pid, "SIGKILL");
   }
 }
 

@@ -30,9 +30,13 @@ export const TINY_RECTANGLES: readonly Rectangle[] = [
   { x: 70, y: 50, width: 40, height: 40 },
 ];
 
-/** A U-Net of no size: every input counts, and it is quick. */
+/**
+ * A U-Net of no size: every input counts, and it is quick.
+ * @param blueOffset added to the blue of its output
+ */
 export function buildTinyUnet(
   names = { visual: "input", audio: "audio" },
+  blueOffset = 0,
 ): Uint8Array<ArrayBuffer> {
   const graph = new GraphBuilder("tiny-unet");
   const visual = graph.input(names.visual, [BATCH, 6, 320, 320]);
@@ -41,7 +45,9 @@ export function buildTinyUnet(
   const crop = slice(graph, visual, 1, 0, 3);
   const masked = slice(graph, visual, 1, 3, 6);
   const mixed = add(graph, mul(graph, crop, 2), mul(graph, masked, -1));
-  const output = sigmoid(graph, add(graph, add(graph, mixed, mul(graph, loudness, 3)), -0.5));
+  const whole = sigmoid(graph, add(graph, add(graph, mixed, mul(graph, loudness, 3)), -0.5));
+  const offset = graph.float32([blueOffset, 0, 0], [1, 3, 1, 1]);
+  const output = blueOffset === 0 ? whole : graph.node("Add", [whole, offset]);
   graph.output("output", output, [BATCH, 3, 320, 320]);
   return graph.build();
 }
