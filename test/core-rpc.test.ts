@@ -25,7 +25,8 @@ describe("the core's port", () => {
     await writeTinyAvatar(root, "named", {
       unet: buildTinyUnet({ visual: "visual_input", audio: "audio_input" }),
     });
-    const config = { models_root: root, server: { port: 0 }, capacity: { max_models: 2 } };
+    const server = { port: 0, max_message_size_mb: 8 };
+    const config = { models_root: root, server, capacity: { max_models: 2 } };
     running = await startCore(parseCoreConfig(config, "test"), silentLogger);
   });
   after(async () => {
@@ -66,6 +67,31 @@ describe("the core's port", () => {
         assert.equal(ConnectError.from(error).code, Code.NotFound);
         return true;
       });
+    });
+  }
+
+  for (const [name, createTransport] of Object.entries(transports)) {
+    test(`${name}: a request beyond server.max_message_size_mb is told so, and the next is served`, async () => {
+      const rpc = createClient(InferenceService, createTransport());
+      const tooMuch = new Uint8Array(20e6);
+      // A caller whose bytes are not taken would wait for ever.
+      const limits = { timeoutMs: 30_000 };
+      const calls = [
+        () => rpc.inferBatch({ modelId: "one", batchSize: 1, visualFrames: tooMuch }, limits),
+        () => Array.fromAsync(rpc.inferSpeech({ modelId: "one", speech: tooMuch }, limits)),
+      ];
+      for (const call of calls) {
+        await assert.rejects(call, (error) => {
+          const { code, rawMessage } = ConnectError.from(error);
+          assert.equal(code, Code.ResourceExhausted, rawMessage);
+          assert.match(
+            rawMessage,
+            /19.1 MB, and server.max_message_size_mb allows 8: ask for fewer/,
+          );
+          return true;
+        });
+      }
+      assert.ok((await rpc.health({})).healthy);
     });
   }
 

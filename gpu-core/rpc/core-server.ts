@@ -21,6 +21,7 @@ import { dropEndlessTimeouts } from "./endless-timeouts.ts";
 import { createCutInterceptor, createGate } from "./gate.ts";
 import { createHealthService } from "./health-service.ts";
 import { createInferenceService } from "./inference-service.ts";
+import { limitMessage } from "./message-limit.ts";
 import { observeCalls } from "./observe-calls.ts";
 import { createReflectionService } from "./reflection-service.ts";
 
@@ -59,6 +60,7 @@ export async function serveCore(
 ): Promise<CoreServer> {
   const { access, metrics, tracing = noTracing, admin = {}, timing = {} } = options;
   const { host, port, max_message_size_mb } = core.config.server;
+  const maxMessageBytes = Math.round(max_message_size_mb * MEGABYTE);
   const drain = new Drain();
   const router = createConnectRouter({
     requestGate: createGate(access, drain),
@@ -73,7 +75,6 @@ export async function serveCore(
       createCutInterceptor(drain.cut),
     ],
     shutdownSignal: drain.cut,
-    readMaxBytes: Math.round(max_message_size_mb * MEGABYTE),
     // Pixels and tensors do not compress enough to pay for it.
     acceptCompression: [],
   });
@@ -106,7 +107,9 @@ export async function serveCore(
       dropEndlessTimeouts(request.headers);
       const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
       signal = call.signal;
-      await universalResponseToNodeResponse(await handler(call), response);
+      const isBounded = handler.service === InferenceService;
+      const limited = isBounded ? limitMessage(call, maxMessageBytes) : call;
+      await universalResponseToNodeResponse(await handler(limited), response);
     } catch (error) {
       if (signal?.aborted) return;
       logger.error("an answer could not be sent", { path, error: String(error) });

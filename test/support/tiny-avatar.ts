@@ -46,8 +46,10 @@ export function buildTinyUnet(
   const masked = slice(graph, visual, 1, 3, 6);
   const mixed = add(graph, mul(graph, crop, 2), mul(graph, masked, -1));
   const whole = sigmoid(graph, add(graph, add(graph, mixed, mul(graph, loudness, 3)), -0.5));
-  const offset = graph.float32([blueOffset, 0, 0], [1, 3, 1, 1]);
-  const output = blueOffset === 0 ? whole : graph.node("Add", [whole, offset]);
+  const output =
+    blueOffset === 0
+      ? whole
+      : graph.node("Add", [whole, graph.float32([blueOffset, 0, 0], [1, 3, 1, 1])]);
   graph.output("output", output, [BATCH, 3, 320, 320]);
   return graph.build();
 }
