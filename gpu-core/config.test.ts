@@ -59,6 +59,10 @@ test("what cannot be is refused with file, key and what is allowed", () => {
       { models: { ada: { preferred_gpu: 1 } } },
       /models.ada.preferred_gpu: 1 does not exist, allowed are 0 to 0/,
     ],
+    [
+      { gpus: { enabled: true }, models: { ada: { max_batch_size: 9 } } },
+      /models.ada.max_batch_size: 9 is more than batching.max_batch_size, which is 8/,
+    ],
   ];
   for (const [value, message] of cases) {
     assert.throws(() => parseCoreConfig(value, "config.yaml"), message);

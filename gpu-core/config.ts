@@ -9,15 +9,25 @@ const seconds = (least: number, most: number) => z.number().min(least).max(most)
 const executionProviderSchema = z.enum(["tensorrt", "cuda", "webgpu", "cpu"]);
 const precisionSchema = z.enum(["fp32", "fp16"]);
 
+/** Requests that may wait or run per model. */
+const queueSizeSchema = z.int().min(1).max(10_000);
+/** A batch that is not full may wait so long for more. */
+const queueDelaySchema = z.number().min(0).max(1000);
+
 const modelSchema = z.strictObject({
   /** ONNX file, absolute or below models_root. Not needed for an avatar. */
   model_path: z.string().min(1).optional(),
-  /** Load it at start. */
+  /** Load it at start, and keep it though nobody uses it. */
   preload: z.boolean().default(false),
   /** Device it is placed on while that device has room. */
   preferred_gpu: z.int().min(0).optional(),
   /** Instead of gpus.precision. */
   precision: precisionSchema.optional(),
+  /** Instead of batching's; no larger than batching.max_batch_size, up to which is warmed up. */
+  max_batch_size: z.int().min(1).max(64).optional(),
+  max_queue_delay_ms: queueDelaySchema.optional(),
+  /** Instead of server.queue_size. */
+  queue_size: queueSizeSchema.optional(),
 });
 
 const serverSchema = z.strictObject({
@@ -27,8 +37,7 @@ const serverSchema = z.strictObject({
   /** Largest request. */
   max_message_size_mb: z.number().positive().max(1024).default(64),
   worker_count_per_gpu: z.int().min(1).max(64).default(1),
-  /** Requests that may wait or run per model. */
-  queue_size: z.int().min(1).max(10_000).default(50),
+  queue_size: queueSizeSchema.default(50),
   /** A request that nothing was done for within this time is refused; 0 waits for its deadline. */
   queue_timeout_s: seconds(0, 3600).default(10),
   /** A caller that takes no frame for so long is given up. */
@@ -76,8 +85,7 @@ const gpusSchema = z.strictObject({
 const batchingSchema = z.strictObject({
   /** Frames of one model that run together; each size up to it is warmed up. Default: 8 on GPUs, 1 on CPUs. */
   max_batch_size: z.int().min(1).max(64).optional(),
-  /** A batch that is not full may wait so long for more. */
-  max_queue_delay_ms: z.number().min(0).max(1000).default(0),
+  max_queue_delay_ms: queueDelaySchema.default(0),
 });
 
 const capacitySchema = z.strictObject({
@@ -137,6 +145,8 @@ const configSchema = z.strictObject({
       max_gb: z.number().positive().max(1_000_000).default(20),
     })
     .prefault({}),
+  /** `explicit`: requests do not load models; those that are preloaded or were loaded by name are served. */
+  model_control: z.enum(["on-demand", "explicit"]).default("on-demand"),
   models: z
     .record(z.string().refine(isAvatarId, "expected a model id of a-z, 0-9, - and _"), modelSchema)
     .default({}),
@@ -169,11 +179,18 @@ export type Precision = z.infer<typeof precisionSchema>;
 export function parseCoreConfig(value: unknown, source: string): CoreConfig {
   const config = parseSettings(configSchema, value, source);
   const last = config.gpus.count - 1;
-  for (const [id, model] of Object.entries(config.models)) {
-    if (model.preferred_gpu === undefined || model.preferred_gpu <= last) continue;
-    throw new SettingsError(
-      `${source}: models.${id}.preferred_gpu: ${model.preferred_gpu} does not exist, allowed are 0 to ${last} (gpus.count)`,
-    );
+  const largestBatch = maxBatchSize(config);
+  for (const [id, { preferred_gpu = 0, max_batch_size = 1 }] of Object.entries(config.models)) {
+    if (preferred_gpu > last) {
+      throw new SettingsError(
+        `${source}: models.${id}.preferred_gpu: ${preferred_gpu} does not exist, allowed are 0 to ${last} (gpus.count)`,
+      );
+    }
+    if (max_batch_size > largestBatch) {
+      throw new SettingsError(
+        `${source}: models.${id}.max_batch_size: ${max_batch_size} is more than batching.max_batch_size, which is ${largestBatch}`,
+      );
+    }
   }
   for (const index of Object.keys(config.gpus.devices)) {
     if (Number(index) <= last) continue;

@@ -71,7 +71,7 @@ export function createConnectCoreClient(
       if (trace) tracing.inject(trace, headers);
       const options = { signal: AbortSignal.any([signal, limit]), headers };
       try {
-        return (await client.loadModel({ modelId: avatarId }, options)).loadTimeMs;
+        return (await client.loadModel({ modelId: avatarId, prewarm: true }, options)).loadTimeMs;
       } catch (error) {
         if (limit.aborted && !signal.aborted) throw tooSlow(timeoutMs, error);
         throw toCallError(error, signal);

@@ -121,7 +121,10 @@ export class ModelLoader {
       model,
       name,
       scheduler,
-      queue: scheduler.open(name),
+      queue: scheduler.open(name, {
+        maxBatchSize: settings?.max_batch_size,
+        maxQueueDelayMs: settings?.max_queue_delay_ms,
+      }),
       memory,
       createdMs: this.#options.clock.now(),
       leases: 0,

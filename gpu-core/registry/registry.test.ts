@@ -135,11 +135,22 @@ test("names that do not exist leave nothing behind", async () => {
 });
 
 test("the queue of a model is bounded, waiting for its load included", async () => {
-  const { clock, speak } = await startSimulatedCore({ config: { server: { queue_size: 5 } } });
-  const outcomes = Array.from({ length: 8 }, () => speak("a", 2));
-  await clock.advanceBy(2000);
-  const codes = outcomes.map(({ isDone, error }) => (isDone ? "ok" : error?.code));
-  assert.deepEqual(codes, [...Array(5).fill("ok"), ...Array(3).fill("resource_exhausted")]);
+  const { clock, speak } = await startSimulatedCore({
+    config: { server: { queue_size: 5 }, models: { b: { queue_size: 2 } } },
+  });
+  for (const [id, size] of [
+    ["a", 5],
+    ["b", 2],
+  ] as const) {
+    const outcomes = Array.from({ length: 8 }, () => speak(id, 2));
+    await clock.advanceBy(2000);
+    const codes = outcomes.map(({ isDone, error }) => (isDone ? "ok" : error?.code));
+    const refused = Array(8 - size).fill("resource_exhausted");
+    assert.deepEqual(codes, [...Array(size).fill("ok"), ...refused]);
+  }
+  const [, , last] = [speak("b", 1), speak("b", 1), speak("b", 1)];
+  await clock.advanceBy(0);
+  assert.match(last.error?.message ?? "", /models.b.queue_size/);
 });
 
 test("a reload serves the old version until the new one is ready", async () => {
@@ -203,6 +214,50 @@ test("models that nobody uses leave after the idle timeout", async () => {
   await clock.advanceBy(2 * 60_000);
   assert.deepEqual(inMemory(), [["b"]]);
   assert.equal(events.evictions.idle, 1);
+});
+
+test("a model that is preloaded stays, though nobody uses it", async () => {
+  const { clock, speak, inMemory } = await startSimulatedCore({
+    config: { capacity: { idle_timeout_minutes: 10 }, models: { a: { preload: true } } },
+  });
+  speak("b", 1);
+  await clock.advanceBy(20 * 60_000);
+  assert.deepEqual(inMemory(), [["a"]]);
+});
+
+test("explicit control: requests load nothing but what is preloaded or was loaded by name", async () => {
+  const { clock, core, engine, speak, inMemory } = await startSimulatedCore({
+    config: { model_control: "explicit", models: { a: { preload: true } } },
+  });
+  const { registry } = core;
+  const outcomeOf = async (id: string) => {
+    const outcome = speak(id, 1);
+    await clock.advanceBy(2000);
+    return outcome.isDone ? "served" : outcome.error?.code;
+  };
+  assert.equal(await outcomeOf("a"), "served");
+  assert.equal(await outcomeOf("b"), "failed_precondition");
+  await assert.rejects(registry.prewarm("b"), /mouthpiece models load b.*models.b.preload/);
+  assert.equal(await outcomeOf("nobody"), "not_found");
+  assert.equal((await registry.status("b")).isServed, false);
+
+  const load = registry.load("b", false);
+  await clock.advanceBy(1000);
+  await load;
+  assert.equal(await outcomeOf("b"), "served");
+  // What a device took is loaded again when it is asked for; an idle hour takes nothing.
+  engine.devices[0]!.kill();
+  await clock.advanceBy(60 * 60_000);
+  assert.equal((await registry.status("b")).isServed, true);
+  assert.equal(await outcomeOf("b"), "served");
+  await clock.advanceBy(2 * 60 * 60_000);
+  assert.deepEqual(inMemory()[0]!.sort(), ["a", "b"]);
+
+  for (const id of ["a", "b"]) registry.unload(id);
+  for (const id of ["a", "b"]) assert.equal(await outcomeOf(id), "failed_precondition", id);
+  engine.devices[0]!.kill();
+  await clock.advanceBy(10_000);
+  assert.deepEqual(inMemory(), [[]], "a device that comes back does not undo it");
 });
 
 test("a hot model gets replicas on other workers and gives them back", async () => {

@@ -9,10 +9,12 @@ import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
 import type { ModelSource, ModelVersion } from "../sources/model-source.ts";
 import { Admission } from "./admission.ts";
 import { createEvictionPolicy, type EvictionPolicy } from "./eviction.ts";
+import { ModelControl } from "./model-control.ts";
 import { ModelLoader } from "./model-loader.ts";
 import { StatsBook } from "./model-stats.ts";
+import type { ModelStatus } from "./model-status.ts";
 import { Preloader } from "./preloader.ts";
-import { ended, ModelEntry, type Replica } from "./replica.ts";
+import { ended, ModelEntry, pickReplica, type Replica } from "./replica.ts";
 import { planReplicas } from "./replica-scaler.ts";
 import { untilLimit, type WaitLimits } from "./wait.ts";
 
@@ -28,18 +30,6 @@ export interface ModelLease {
   /** Whether it had to be loaded for this request. */
   readonly isCold: boolean;
   release(): void;
-}
-
-export type ModelState = "unloaded" | "loading" | "ready" | "failed";
-
-/** A model as `ListModels` tells it. */
-export interface ModelStatus {
-  readonly id: string;
-  readonly state: ModelState;
-  readonly version: string;
-  readonly placements: readonly { readonly device: number; readonly worker: number }[];
-  readonly memoryBytes: number;
-  readonly error: string;
 }
 
 export interface RegistryOptions {
@@ -67,6 +57,7 @@ export class Registry {
   readonly #loader: ModelLoader;
   readonly #entries = new Map<string, ModelEntry>();
   readonly #preloader: Preloader;
+  readonly #control: ModelControl;
   #models: Readonly<Record<string, ModelConfig>>;
   #cancelTimers: (() => void)[] = [];
   #isClosed = false;
@@ -85,6 +76,7 @@ export class Registry {
     const now = () => clock.now();
     this.#admission = new Admission(config, schedulers, residents, this.#policy, now);
     const settingsOf = (id: string) => this.#models[id];
+    this.#control = new ModelControl(config.model_control, settingsOf);
     this.#loader = new ModelLoader(options, this.#admission, settingsOf, (entry) => {
       // An entry that was tidied away meanwhile comes back.
       this.#entries.set(entry.id, entry);
@@ -135,7 +127,8 @@ export class Registry {
   /**
    * The model, loaded if need be.
    * @param version the version that the caller needs; empty for the current one
-   * @throws CoreError `not_found`, `failed_precondition`, `resource_exhausted`,
+   * @throws CoreError `not_found`, `failed_precondition` (also for one that requests
+   * may not load, see ModelControl), `resource_exhausted`,
    * `unavailable` (it cannot be loaded, or no device is up), `cancelled`, `deadline_exceeded`
    */
   async acquire(id: string, version: string, limits: WaitLimits): Promise<ModelLease> {
@@ -147,6 +140,7 @@ export class Registry {
       for (let loads = 0; loads < MAX_ACQUIRE_ROUNDS; isCold = true) {
         const replica = pickReplica(entry, version);
         if (replica) return this.#lease(entry, replica, isCold);
+        if (!this.#control.permits(id)) await this.#refuse(id);
         this.#checkFailure(entry);
         if (entry.loading && entry.loading.version !== version) {
           entry.isWaitedFor = true;
@@ -185,15 +179,25 @@ export class Registry {
     try {
       const isLoaded = entry.replicas.length > 0 && !force;
       if (!isLoaded) await this.#load(entry, "", priority);
+      this.#control.decide(id, true);
       return { status: await this.status(id), loadMs: isLoaded ? 0 : this.#clock.now() - started };
     } finally {
       this.#tidy(entry);
     }
   }
 
+  /** As `load`, for requests that will come, where those could load it themselves. */
+  async prewarm(id: string): Promise<{ status: ModelStatus; loadMs: number }> {
+    const isThere = (this.#entries.get(id)?.replicas.length ?? 0) > 0;
+    if (!isThere && !this.#control.permits(id)) await this.#refuse(id);
+    return this.load(id, false);
+  }
+
   /** Loads the models that are configured so, where nothing live is in the way. See Preloader. */
   preload(): Promise<void> {
-    const ids = Object.keys(this.#models).filter((id) => this.#models[id]?.preload);
+    const ids = Object.keys(this.#models).filter(
+      (id) => this.#models[id]?.preload && this.#control.permits(id),
+    );
     return this.#preloader.run(ids);
   }
 
@@ -202,9 +206,10 @@ export class Registry {
     const before = this.#models;
     this.#models = models;
     this.#options.source.reconfigure(models);
-    const changed = [...this.#entries.values()].filter(
-      ({ id }) => JSON.stringify(before[id]) !== JSON.stringify(models[id]),
-    );
+    const isOther = (id: string) => JSON.stringify(before[id]) !== JSON.stringify(models[id]);
+    for (const id of Object.keys({ ...before, ...models }))
+      if (isOther(id)) this.#control.forget(id);
+    const changed = [...this.#entries.values()].filter(({ id }) => isOther(id));
     for (const entry of changed) {
       const { id } = entry;
       // With other settings it may well load.
@@ -223,6 +228,7 @@ export class Registry {
 
   /** Frees a model as soon as no request uses it. @returns false if it was not in memory */
   unload(id: string): boolean {
+    this.#control.decide(id, false);
     const replicas = this.#entries.get(id)?.replicas ?? [];
     for (const replica of [...replicas]) this.#retire(replica);
     return replicas.length > 0;
@@ -272,13 +278,21 @@ export class Registry {
   }
 
   #checkQueue({ id, requests, replicas }: ModelEntry): void {
-    const limit = this.#options.config.server.queue_size * Math.max(1, replicas.length);
-    if (requests < limit) return;
+    const own = this.#models[id]?.queue_size;
+    const size = own ?? this.#options.config.server.queue_size;
+    if (requests < size * Math.max(1, replicas.length)) return;
+    const setting = own === undefined ? "server.queue_size" : `models.${id}.queue_size`;
     throw new CoreError(
       "resource_exhausted",
-      `${id} has ${requests} requests already (server.queue_size): try again shortly`,
+      `${id} has ${requests} requests already (${setting}): try again shortly`,
       { retryAfterMs: 1000 },
     );
+  }
+
+  /** @throws CoreError `not_found`, `failed_precondition` */
+  async #refuse(id: string): Promise<never> {
+    await this.#options.source.check(id);
+    throw this.#control.refusal(id);
   }
 
   #checkFailure({ id, failure }: ModelEntry): void {
@@ -296,9 +310,11 @@ export class Registry {
     const entry = this.#entries.get(id);
     const replicas = entry?.replicas ?? [];
     const idle = entry?.loading ? "loading" : entry?.failure ? "failed" : "unloaded";
+    const state = replicas.length > 0 ? "ready" : idle;
     return {
       id,
-      state: replicas.length > 0 ? "ready" : idle,
+      state,
+      isServed: state === "ready" || (state !== "failed" && this.#control.permits(id)),
       version: replicas[0]?.model.version ?? "",
       placements: replicas.map(({ scheduler }) => ({
         device: scheduler.worker.device.index,
@@ -413,6 +429,7 @@ export class Registry {
     if (limitMs === 0) return;
     const now = this.#clock.now();
     for (const entry of [...this.#entries.values()]) {
+      if (this.#control.pins(entry.id)) continue;
       for (const replica of [...entry.replicas]) {
         if (replica.leases > 0) continue;
         if (now - Math.max(entry.lastUsedMs, replica.createdMs) < limitMs) continue;
@@ -470,18 +487,4 @@ export class Registry {
     }
     return count;
   }
-}
-
-/** Of the copies that can serve the version the one whose worker has the least to do. */
-function pickReplica({ replicas }: ModelEntry, version: string): Replica | null {
-  let best: Replica | null = null;
-  for (const replica of replicas) {
-    if (version !== "" && replica.model.version !== version) continue;
-    if (!best || isFreer(replica.scheduler, best.scheduler)) best = replica;
-  }
-  return best;
-}
-
-function isFreer(a: WorkerScheduler, b: WorkerScheduler): boolean {
-  return a.requests !== b.requests ? a.requests < b.requests : a.utilisation < b.utilisation;
 }

@@ -45,8 +45,8 @@ export function createHealthService(
     const isUp = core.isReady && !closing.aborted;
     if (CORE_NAMES.has(name)) return isUp ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
     try {
-      const { state } = await core.registry.status(name);
-      return isUp && state !== "failed" ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+      const { isServed } = await core.registry.status(name);
+      return isUp && isServed ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
     } catch (error) {
       return statusOfError(error);
     }

@@ -14,7 +14,7 @@ import type { CallLimits, Core, SpeechRequest } from "../core.ts";
 import { CoreError } from "../core-error.ts";
 import type { DeviceState as EngineDeviceState } from "../engine/inference-worker.ts";
 import type { ModelStats } from "../registry/model-stats.ts";
-import type { ModelStatus } from "../registry/registry.ts";
+import type { ModelStatus } from "../registry/model-status.ts";
 import type { FittedMouth } from "../scheduling/speech-work.ts";
 import { deviceInfos } from "./device-infos.ts";
 import { toConnectError } from "./errors.ts";
@@ -92,7 +92,11 @@ export function createInferenceService(
 
     loadModel: (request) =>
       guard(async () => {
-        const { status, loadMs } = await core.registry.load(request.modelId, request.forceReload);
+        const { modelId, forceReload, prewarm } = request;
+        const { registry } = core;
+        const { status, loadMs } = await (prewarm
+          ? registry.prewarm(modelId)
+          : registry.load(modelId, forceReload));
         return { model: toModelInfo(status), loadTimeMs: loadMs };
       }),
 

@@ -10,6 +10,14 @@ const RECENT_MS = 10_000;
 /** Weight of the last batch in the average. */
 const SMOOTHING = 0.2;
 
+/** What differs for one model. */
+export interface QueueOptions {
+  /** Frames of its largest batch. Default: the scheduler's, which it must not exceed. */
+  readonly maxBatchSize?: number | undefined;
+  /** Default: the scheduler's. */
+  readonly maxQueueDelayMs?: number | undefined;
+}
+
 export type AnyWork = SpeechWork | TensorWork;
 
 /** The frames of one model at one level. */
@@ -61,6 +69,7 @@ export class ModelFlow implements Flow {
 export class ModelQueue {
   /** The model's name on the worker. */
   readonly name: string;
+  readonly options: QueueOptions;
   readonly flows: Readonly<Record<Level, ModelFlow>>;
   /** Milliseconds of worker time per millisecond, lately. */
   readonly busy = new DecayingRate(RECENT_MS);
@@ -82,8 +91,10 @@ export class ModelQueue {
       /** Whether it should wait for more frames. */
       isHeldBack(flow: ModelFlow): boolean;
     },
+    options: QueueOptions = {},
   ) {
     this.name = name;
+    this.options = options;
     this.#onReady = hooks.onReady;
     const flow = (level: Level) => {
       const made: ModelFlow = new ModelFlow(this, level, () => hooks.isHeldBack(made));

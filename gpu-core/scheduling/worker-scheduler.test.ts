@@ -5,6 +5,7 @@ import { SIMULATION_DEFAULTS, SimulatedEngine } from "../../test/support/simulat
 import { CoreError } from "../core-error.ts";
 import type { ModelFiles } from "../engine/messages.ts";
 import type { BatchEnd } from "../observe/observer.ts";
+import type { QueueOptions } from "./model-queue.ts";
 import { SpeechWork } from "./speech-work.ts";
 import { TensorWork } from "./tensor-work.ts";
 import type { WorkLimits } from "./work.ts";
@@ -46,11 +47,11 @@ async function setUp(
     onBatch: (report) => reports.push(report),
     ...settings,
   });
-  const open = async (name: string) => {
+  const open = async (name: string, options: QueueOptions = {}) => {
     const loaded = scheduler.load(name, FILES, "fp32", () => true);
     await clock.advanceBy(100);
     await loaded;
-    return scheduler.open(name);
+    return scheduler.open(name, options);
   };
   /** Starts a request that is read as fast as it comes. */
   const speak = (
@@ -152,6 +153,28 @@ test("with a delay a batch waits to be filled, but no longer than that", async (
   for (let i = 0; i < 4; i++) speak(queue, 1);
   await clock.advanceBy(10);
   assert.equal(worker.batches.at(-1)?.frames, 4, "a full batch does not wait");
+});
+
+test("a model may have a batch size and a delay of its own", async () => {
+  const { clock, worker, open, speak } = await setUp({ maxBatchSize: 4, frameMs: 4 });
+  const [a, b] = [await open("a"), await open("b", { maxBatchSize: 2, maxQueueDelayMs: 50 })];
+  const start = clock.now();
+  speak(b, 1);
+  await clock.advanceBy(10);
+  for (let i = 0; i < 4; i++) speak(a, 1);
+  await clock.advanceBy(20);
+  assert.deepEqual(
+    worker.batches.map(({ model }) => model),
+    ["a", "a"],
+  );
+  await clock.advanceBy(40);
+  assert.deepEqual(worker.batches.at(-1), { model: "b", frames: 1, startMs: start + 50 });
+  for (let i = 0; i < 4; i++) speak(b, 1);
+  await clock.advanceBy(100);
+  assert.deepEqual(
+    worker.batches.filter(({ model }) => model === "b").map(({ frames }) => frames),
+    [1, 2, 2],
+  );
 });
 
 test("live goes before batch; batch gets what is left", async () => {

@@ -6,7 +6,7 @@ import type { BatchEnd } from "../observe/observer.ts";
 import { type Batch, runBatch, takeBatch } from "./batch.ts";
 import { DecayingRate } from "./decaying-rate.ts";
 import { FairQueue } from "./fair-queue.ts";
-import { type ModelFlow, ModelQueue } from "./model-queue.ts";
+import { type ModelFlow, ModelQueue, type QueueOptions } from "./model-queue.ts";
 import { LEVELS, type Level } from "./work.ts";
 
 /** One batch runs, and the next is there before it ends, so that the worker never idles between two. */
@@ -88,14 +88,15 @@ export class WorkerScheduler {
   }
 
   /** A queue for a model that is loaded. */
-  open(name: string): ModelQueue {
-    const queue: ModelQueue = new ModelQueue(name, {
-      onReady: (flow) => {
+  open(name: string, options: QueueOptions = {}): ModelQueue {
+    const hooks = {
+      onReady: (flow: ModelFlow) => {
         this.#turns[flow.level].activate(flow, this.#quantumMs);
         this.#pump();
       },
-      isHeldBack: (flow) => this.#isHeldBack(flow),
-    });
+      isHeldBack: (flow: ModelFlow) => this.#isHeldBack(flow),
+    };
+    const queue = new ModelQueue(name, hooks, options);
     this.#queues.add(queue);
     return queue;
   }
@@ -153,7 +154,8 @@ export class WorkerScheduler {
   }
 
   #isHeldBack(flow: ModelFlow): boolean {
-    const { maxQueueDelayMs, maxBatchSize, clock } = this.#options;
+    const { clock } = this.#options;
+    const { maxQueueDelayMs, maxBatchSize } = this.#batchingOf(flow);
     if (maxQueueDelayMs === 0 || flow.readyFrames >= maxBatchSize) return false;
     const dueMs = flow.oldestWaitMs + maxQueueDelayMs - clock.now();
     if (dueMs <= 0 || !Number.isFinite(dueMs)) return false;
@@ -167,8 +169,16 @@ export class WorkerScheduler {
     return true;
   }
 
+  #batchingOf({ queue: { options } }: ModelFlow) {
+    const { maxBatchSize, maxQueueDelayMs } = this.#options;
+    return {
+      maxBatchSize: options.maxBatchSize ?? maxBatchSize,
+      maxQueueDelayMs: options.maxQueueDelayMs ?? maxQueueDelayMs,
+    };
+  }
+
   #pump(): void {
-    const { clock, maxBatchSize } = this.#options;
+    const { clock } = this.#options;
     while (this.#inFlight < BATCHES_IN_FLIGHT) {
       const waitMs = this.#msUntilNext();
       if (waitMs > 0) {
@@ -179,6 +189,7 @@ export class WorkerScheduler {
       const flow = this.#nextFlow();
       if (!flow) return;
       const frameMs = flow.queue.frameMs ?? this.#frameMs;
+      const { maxBatchSize } = this.#batchingOf(flow);
       const frames = Math.max(1, Math.min(maxBatchSize, Math.floor(LONGEST_BATCH_MS / frameMs)));
       const batch = takeBatch(flow, frames);
       if (!batch) return;

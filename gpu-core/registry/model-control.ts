@@ -1,0 +1,51 @@
+import type { CoreConfig, ModelConfig } from "../config.ts";
+import { CoreError } from "../core-error.ts";
+
+/**
+ * Which models requests may bring into memory. With `model_control: explicit`
+ * those that are preloaded or that somebody has loaded, until he unloads them:
+ * what an eviction or a lost device took is loaded again.
+ */
+export class ModelControl {
+  readonly #mode: CoreConfig["model_control"];
+  readonly #settingsOf: (id: string) => ModelConfig | undefined;
+  /** Models that were loaded (true) or unloaded by name. */
+  readonly #decided = new Map<string, boolean>();
+
+  constructor(
+    mode: CoreConfig["model_control"],
+    settingsOf: (id: string) => ModelConfig | undefined,
+  ) {
+    this.#mode = mode;
+    this.#settingsOf = settingsOf;
+  }
+
+  /** Somebody has loaded or unloaded it by name. @param id of a model that exists */
+  decide(id: string, isWanted: boolean): void {
+    if (this.#mode === "explicit") this.#decided.set(id, isWanted);
+  }
+
+  /** Its settings are others: they decide anew. */
+  forget(id: string): void {
+    this.#decided.delete(id);
+  }
+
+  permits(id: string): boolean {
+    if (this.#mode === "on-demand") return true;
+    return this.#decided.get(id) ?? this.#settingsOf(id)?.preload === true;
+  }
+
+  /** Whether it stays in memory however long nobody uses it. */
+  pins(id: string): boolean {
+    if (this.#mode === "explicit") return this.permits(id);
+    return this.#settingsOf(id)?.preload === true;
+  }
+
+  /** What a request for a model that is not permitted is told. */
+  refusal(id: string): CoreError {
+    return new CoreError(
+      "failed_precondition",
+      `${id} is not loaded, and model_control is explicit: load it with "mouthpiece models load ${id}", or set models.${id}.preload`,
+    );
+  }
+}
