@@ -7,7 +7,13 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create, createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, createClient, createHandlerContext } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  createClient,
+  createHandlerContext,
+  type Interceptor,
+} from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { silentLogger } from "../avatar/logger.ts";
 import { createHealthService, MAX_WATCHES } from "../gpu-core/rpc/health-service.ts";
@@ -171,8 +177,14 @@ describe("operating a core", () => {
     }
   });
 
-  test("reflection lists the services and describes their files", async () => {
-    const client = createClient(ServerReflection, grpc());
+  test("reflection, v1 and v1alpha, lists the services and describes their files", async () => {
+    const older: Interceptor = (next) => (request) =>
+      next({ ...request, url: request.url.replace(".v1.", ".v1alpha.") });
+    const transport = (interceptors: Interceptor[]) =>
+      createGrpcTransport({ baseUrl: system.core.url, interceptors });
+    const [client, olderClient] = [[], [older]].map((interceptors) =>
+      createClient(ServerReflection, transport(interceptors)),
+    );
     type Question = ServerReflectionRequest["messageRequest"];
     const questions: Question[] = [
       { case: "listServices", value: "" },
@@ -188,10 +200,15 @@ describe("operating a core", () => {
     async function* ask() {
       for (const messageRequest of questions) yield { messageRequest };
     }
-    const answers: ServerReflectionResponse["messageResponse"][] = [];
-    for await (const answer of client.serverReflectionInfo(ask())) {
-      answers.push(answer.messageResponse);
-    }
+    const answersOf = async (asked: typeof client) => {
+      const answers: ServerReflectionResponse["messageResponse"][] = [];
+      for await (const answer of asked!.serverReflectionInfo(ask())) {
+        answers.push(answer.messageResponse);
+      }
+      return answers;
+    };
+    const answers = await answersOf(client);
+    assert.deepEqual(await answersOf(olderClient), answers);
     const [services, inference, value, health, ...failures] = answers;
     assert.ok(services?.case === "listServicesResponse");
     assert.deepEqual(

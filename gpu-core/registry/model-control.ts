@@ -25,9 +25,9 @@ export class ModelControl {
     if (this.#mode === "explicit") this.#decided.set(id, isWanted);
   }
 
-  /** Its settings are others: they decide anew. */
-  forget(id: string): void {
-    this.#decided.delete(id);
+  /** Its settings are others: that it was unloaded before says nothing of them. */
+  forgetUnload(id: string): void {
+    if (this.#decided.get(id) === false) this.#decided.delete(id);
   }
 
   permits(id: string): boolean {

@@ -208,7 +208,7 @@ export class Registry {
     this.#options.source.reconfigure(models);
     const isOther = (id: string) => JSON.stringify(before[id]) !== JSON.stringify(models[id]);
     for (const id of Object.keys({ ...before, ...models }))
-      if (isOther(id)) this.#control.forget(id);
+      if (isOther(id)) this.#control.forgetUnload(id);
     const changed = [...this.#entries.values()].filter(({ id }) => isOther(id));
     for (const entry of changed) {
       const { id } = entry;

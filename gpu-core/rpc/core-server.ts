@@ -28,6 +28,7 @@ import { createReflectionService } from "./reflection-service.ts";
 const MEGABYTE = 1024 * 1024;
 /** Of a request that only names something, which a stream keeps for as long as it lasts. */
 const MAX_NAME_MESSAGE_BYTES = 4096;
+const REFLECTION_PATH = `/${ServerReflection.typeName}/ServerReflectionInfo`;
 /** Probes have no token, and learn nothing that a refused connection would not tell. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
 
@@ -90,6 +91,9 @@ export async function serveCore(
     readMaxBytes: MAX_NAME_MESSAGE_BYTES,
   });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const reflection = handlers.get(REFLECTION_PATH);
+  // Its messages are the same on the wire, and older tools know no other.
+  if (reflection) handlers.set(REFLECTION_PATH.replace(".v1.", ".v1alpha."), reflection);
 
   // As connectNodeAdapter does it, which reports callers that leave as failures, to the console.
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
