@@ -209,7 +209,11 @@ function addOperation(program: Command): void {
 
   addAccess(program.command("doctor"))
     .description("check this machine, the avatars and, if named, a core; status 1 when one fails")
-    .option("--root <dir>", "folder that holds `avatars/`, or s3://bucket[/prefix]", ".data")
+    .option("--config <file>", "the core's, or that of serve: devices, TLS and tokens are tried")
+    .option(
+      "--root <dir>",
+      "folder that holds `avatars/`, or s3://bucket[/prefix]; .data, or the file's",
+    )
     .option("--core <url>", "a core that should be running")
     .option("--timeout <seconds>", "for the core's answer; 10 if left out")
     .option("--json", "print the result as JSON")

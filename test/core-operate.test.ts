@@ -350,6 +350,29 @@ describe("operating a core", () => {
     const good = await doctor("--core", system.core.url);
     assert.deepEqual([good.status, good.verdicts.avatars, good.verdicts.core], [0, "ok", "ok"]);
 
+    const configured = async (settings: object) => {
+      const path = join(folder, "core.yaml");
+      await writeFile(path, JSON.stringify(settings));
+      const { out, status } = await mouthpiece("doctor", "--config", path);
+      return { out, status };
+    };
+    const well = await configured({ models_root: ".", gpus: { count: 2 } });
+    assert.match(
+      well.out,
+      /^ok {4}config: .*core.yaml\nok {4}access: neither.*\nok {4}device 0: runs models on cpu\nok {4}device 1: .*\nok {4}avatars: 2 of 2/m,
+    );
+    assert.equal(well.status, 0);
+    const gpus = { enabled: true, execution_providers: ["tensorrt"] };
+    const server = { token_file: "no-such-file" };
+    // As `serve` has it.
+    const ill = await configured({ core: { models_root: ".", gpus, server }, edge: {} });
+    assert.equal(ill.status, 1);
+    assert.match(ill.out, /^fail {2}access: .*server.token_file/m);
+    assert.match(ill.out, /^fail {2}device 0: .*the execution provider tensorrt is not installed/m);
+    assert.match(ill.out, /^(?:warn|ok {2}) {2}device 0 memory: /m);
+    const wrong = await configured({ gpus: { count: 0 } });
+    assert.match(wrong.out, /^fail {2}config: .*gpus.count/m);
+
     await writeFile(join(folder, "avatars", "bad", "avatar.json"), "{}");
     const bad = await doctor("--core", "http://127.0.0.1:1");
     assert.equal(bad.status, 1);

@@ -6,8 +6,10 @@ import { type Finding, fail, ok, whyOf } from "../doctor/check.ts";
 import { checkBuilt, checkMemory, checkNode, checkOnnxRuntime } from "../doctor/machine.ts";
 
 export interface DoctorOptions extends AccessOptions {
-  /** The folder that holds `avatars/`, or `s3://bucket[/prefix]`. */
-  readonly root: string;
+  /** The core's configuration file. */
+  readonly config?: string;
+  /** The folder that holds `avatars/`, or `s3://bucket[/prefix]`. Default: the configuration's, or `.data`. */
+  readonly root?: string;
   /** A core that should be running. */
   readonly core?: string;
   readonly timeout?: string;
@@ -17,12 +19,20 @@ export interface DoctorOptions extends AccessOptions {
 /** `mouthpiece doctor`. @throws CommandError when a check fails */
 export async function runDoctor(options: DoctorOptions): Promise<void> {
   const home = fileURLToPath(new URL("../..", import.meta.url));
+  const onnxRuntime = await checkOnnxRuntime();
+  // Only here: what looks at devices cannot be loaded without onnxruntime.
+  const checked =
+    options.config === undefined || onnxRuntime.verdict === "fail"
+      ? null
+      : await (await import("../doctor/core-config.ts")).checkCoreConfig(options.config);
+  const root = options.root ?? checked?.config?.models_root ?? ".data";
   const findings = [
     checkNode(process.versions.node),
-    await checkOnnxRuntime(),
+    onnxRuntime,
     checkMemory(process.availableMemory()),
     await checkBuilt(home),
-    ...(await checkAvatars(options.root, process.env)),
+    ...(checked?.findings ?? []),
+    ...(await checkAvatars(root, process.env)),
     ...(options.core === undefined ? [] : [await checkCore({ ...options, core: options.core })]),
   ];
   const failed = findings.filter(({ verdict }) => verdict === "fail").length;
