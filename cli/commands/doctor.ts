@@ -20,9 +20,11 @@ export interface DoctorOptions extends AccessOptions {
 export async function runDoctor(options: DoctorOptions): Promise<void> {
   const home = fileURLToPath(new URL("../..", import.meta.url));
   const onnxRuntime = await checkOnnxRuntime();
-  // Only here: what looks at devices cannot be loaded without onnxruntime.
+  const built = await checkBuilt(home);
+  // Only here: what looks at devices cannot be loaded without either.
+  const canLoad = onnxRuntime.verdict === "ok" && built.verdict === "ok";
   const checked =
-    options.config === undefined || onnxRuntime.verdict === "fail"
+    options.config === undefined || !canLoad
       ? null
       : await (await import("../doctor/core-config.ts")).checkCoreConfig(options.config);
   const root = options.root ?? checked?.config?.models_root ?? ".data";
@@ -30,7 +32,7 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
     checkNode(process.versions.node),
     onnxRuntime,
     checkMemory(process.availableMemory()),
-    await checkBuilt(home),
+    built,
     ...(checked?.findings ?? []),
     ...(await checkAvatars(root, process.env)),
     ...(options.core === undefined ? [] : [await checkCore({ ...options, core: options.core })]),
