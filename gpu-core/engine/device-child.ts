@@ -119,6 +119,7 @@ export class DeviceChild {
     const onMessage = (message: FromDevice, payload: Uint8Array<ArrayBuffer>) => {
       if ("pong" in message) this.#onPong(message);
       else if (message.event.type === "started") this.#onStarted();
+      else if (message.event.type === "unfit") this.kill(message.event.reason);
       else this.#settle(message, payload);
     };
     this.#send = pipe ? openMessageChannel(pipe, onMessage) : () => {};

@@ -12,10 +12,11 @@ const WAIT_MS = 20_000;
 /** Starts devices of real processes, which end with the test. */
 async function startEngine(
   t: { after(end: () => Promise<void>): void },
-  settings: { devices?: number; supervision?: object; faults?: object[] } = {},
+  settings: { devices?: number; gpus?: object; supervision?: object; faults?: object[] } = {},
 ) {
   const { devices = 1, supervision = {}, faults = [] } = settings;
-  const config = { gpus: { count: devices, cpu_threads_per_worker: 1 }, supervision, faults };
+  const gpus = { count: devices, cpu_threads_per_worker: 1, ...settings.gpus };
+  const config = { gpus, supervision, faults };
   const engine = new Engine(parseCoreConfig(config, "test"), silentLogger);
   t.after(() => engine.stop());
   const states: DeviceState[][] = engine.devices.map(() => []);
@@ -110,9 +111,25 @@ test("one broken device does not keep the others from starting; it is taken out 
   );
 });
 
-test("when no device starts the error says where to look, and no process is left", async (t) => {
+test("when no device starts the error says why and where to look, and no process is left", async (t) => {
   const faults = [{ point: "device.start", action: "fail", count: 0 }];
-  await assert.rejects(startEngine(t, { faults }), /no device started/);
+  await assert.rejects(
+    startEngine(t, { faults }),
+    /no device started \(device 0: injected fault\): `mouthpiece doctor`/,
+  );
+});
+
+test("a GPU without its libraries is no device, which is said, while the others serve", async (t) => {
+  const gpus = { enabled: true, execution_providers: ["cuda"] };
+  await assert.rejects(
+    startEngine(t, { gpus }),
+    /no device started \(device 0: .*the execution provider cuda is not installed/,
+  );
+  const mixed = { ...gpus, devices: { 1: { execution_providers: ["cpu"] } } };
+  const { engine, states } = await startEngine(t, { devices: 2, gpus: mixed });
+  assert.equal(engine.devices[1]!.state, "ready");
+  assert.match(engine.devices[0]!.lastEnd ?? "", /cuda is not installed/);
+  assert.ok(!states[0]!.includes("ready"));
 });
 
 test("stop() while devices start ends them", async (t) => {

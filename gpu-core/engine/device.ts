@@ -41,6 +41,8 @@ export class Device implements InferenceDevice {
   readonly options: DeviceOptions;
   readonly workers: readonly DeviceWorker[];
   restarts = 0;
+  /** How its last process ended; null before. */
+  lastEnd: string | null = null;
   readonly #policy: RestartPolicy;
   readonly #listeners: (() => void)[] = [];
   #state: DeviceState = "starting";
@@ -178,6 +180,7 @@ export class Device implements InferenceDevice {
     const { index, logger, clock, othersServe } = this.options;
     const didWork = (this.#child?.completed ?? 0) > 0;
     this.#child = null;
+    this.lastEnd = how;
     if (this.#stopped) {
       this.#become("down");
       this.#onEnded();
