@@ -96,6 +96,25 @@ export class Admission {
     while (!this.#fitsHost(nothing) && this.#evictFrom(null)) {}
   }
 
+  /**
+   * After a load for which there was less memory than the ledger has: one idle
+   * model of the device leaves, or else the device is left out.
+   * @returns workers to leave out the next time; null when no other way is left
+   */
+  makeSpace(
+    full: WorkerScheduler,
+    except: readonly WorkerScheduler[],
+  ): readonly WorkerScheduler[] | null {
+    if (this.#evictFrom(full)) return except;
+    const out = this.#schedulers.filter(
+      (each) => each.worker.device === full.worker.device || except.includes(each),
+    );
+    const hasOther = this.#schedulers.some(
+      (each) => each.worker.device.state === "ready" && !out.includes(each),
+    );
+    return hasOther ? out : null;
+  }
+
   #checkPossible(up: readonly WorkerScheduler[], { hostBytes, deviceBytes }: ModelMemory): void {
     const largest = Math.max(...up.map(({ worker }) => worker.device.memoryBudgetBytes));
     if (deviceBytes <= largest && hostBytes <= this.#hostBudgetBytes) return;

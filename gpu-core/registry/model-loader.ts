@@ -34,8 +34,8 @@ export class ModelLoader {
   }
 
   /**
-   * Adds a replica to `entry`. A load that takes its device down is tried once
-   * more elsewhere: perhaps it was not the model.
+   * Adds a replica to `entry`. A load that takes its device down, or finds it
+   * full, is tried once more: perhaps it was not the model.
    * @param version the version that is needed; empty for the current one
    * @param except workers that cannot take it
    * @throws CoreError; when it is about the model, `entry.failure` says so, too
@@ -46,17 +46,28 @@ export class ModelLoader {
     priority: Priority,
     except: readonly WorkerScheduler[] = [],
   ): Promise<Replica> {
+    let unfit = except;
     for (let attempt = 1; ; attempt++) {
       await this.#deviceUp();
       try {
-        return await this.#loadOnce(entry, version, priority, except);
+        return await this.#loadOnce(entry, version, priority, unfit);
       } catch (error) {
         if (!(error instanceof LoadError)) throw error;
-        const { cause } = error;
+        const { cause, scheduler } = error;
         const { code } = toErrorData(cause);
         if (attempt === 1 && DEVICE_GONE.has(code)) continue;
+        // Who was short of memory the last time, too, is not to drive out the others one by one.
+        if (attempt === 1 && code === "resource_exhausted" && scheduler && !entry.failure) {
+          const others = this.#admission.makeSpace(scheduler, except);
+          if (others) {
+            unfit = others;
+            continue;
+          }
+        }
         if (NOT_THE_MODEL.has(code)) throw cause;
-        entry.failure = nextFailure(entry.failure, cause.message, this.#options.clock.now());
+        const kind = code === "resource_exhausted" ? code : "unavailable";
+        const now = this.#options.clock.now();
+        entry.failure = nextFailure(entry.failure, kind, cause.message, now);
         this.#options.logger.warn("model not loaded", { model: entry.id, ...entry.failure });
         throw cause;
       }
@@ -113,7 +124,7 @@ export class ModelLoader {
     } catch (error) {
       memory.release();
       observer.modelLoaded({ device, ms: this.#options.clock.now() - started, ok: false });
-      throw new LoadError(error instanceof Error ? error : new Error(String(error)));
+      throw new LoadError(error instanceof Error ? error : new Error(String(error)), scheduler);
     } finally {
       entry.admitted--;
     }
@@ -196,10 +207,13 @@ function checkVersion(model: ModelVersion, version: string): void {
 /** What went wrong with the files or the load, in contrast to: there is no room or device for it now. */
 class LoadError extends Error {
   override readonly cause: Error;
+  /** Where it was loaded; null when it did not come to that. */
+  readonly scheduler: WorkerScheduler | null;
 
-  constructor(cause: Error) {
+  constructor(cause: Error, scheduler: WorkerScheduler | null = null) {
     super(cause.message);
     this.cause = cause;
+    this.scheduler = scheduler;
   }
 }
 

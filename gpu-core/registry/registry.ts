@@ -286,7 +286,7 @@ export class Registry {
     const waitMs = failure.retryAtMs - this.#clock.now();
     if (waitMs <= 0) return;
     throw new CoreError(
-      "unavailable",
+      failure.code,
       `${id} cannot be loaded: ${failure.reason} (attempt ${failure.attempts}; the next one in ${Math.ceil(waitMs / 1000)} s)`,
       { retryAfterMs: waitMs },
     );
@@ -295,7 +295,8 @@ export class Registry {
   #statusOf(id: string): ModelStatus {
     const entry = this.#entries.get(id);
     const replicas = entry?.replicas ?? [];
-    const idle = entry?.loading ? "loading" : entry?.failure ? "failed" : "unloaded";
+    const isFailed = entry?.failure?.code === "unavailable";
+    const idle = entry?.loading ? "loading" : isFailed ? "failed" : "unloaded";
     return {
       id,
       state: replicas.length > 0 ? "ready" : idle,

@@ -24,6 +24,8 @@ export interface Replica {
 
 /** Why a model could not be loaded, and when it is tried again. */
 export interface LoadFailure {
+  /** `resource_exhausted` when there was no memory or disk for it, which is not its fault. */
+  readonly code: "unavailable" | "resource_exhausted";
   readonly reason: string;
   /** In a row. */
   readonly attempts: number;
@@ -81,10 +83,11 @@ const BACK_OFF_MS = { first: 1000, longest: 60_000 };
 /** The failure after `before`: each waits twice as long as the one before. */
 export function nextFailure(
   before: LoadFailure | null,
+  code: LoadFailure["code"],
   reason: string,
   nowMs: number,
 ): LoadFailure {
   const attempts = (before?.attempts ?? 0) + 1;
   const waitMs = Math.min(BACK_OFF_MS.longest, BACK_OFF_MS.first * 2 ** (attempts - 1));
-  return { reason, attempts, retryAtMs: nowMs + waitMs };
+  return { code, reason, attempts, retryAtMs: nowMs + waitMs };
 }
