@@ -76,6 +76,8 @@ export class Core {
   readonly schedulers: readonly WorkerScheduler[];
   readonly registry: Registry;
   readonly startedAtMs: number;
+  /** The first loads; null once each has been tried. */
+  #preloading: Promise<void> | null = null;
   readonly #clock: Clock;
   readonly #observer: CoreObserver;
 
@@ -116,10 +118,17 @@ export class Core {
     this.startedAtMs = Date.now();
   }
 
-  /** Starts the devices and loads what is marked `preload`. */
+  /** Starts the devices, and begins to load what is marked `preload`. @throws CoreError */
   async start(): Promise<void> {
     await this.engine.start();
-    await this.registry.preload();
+    this.#preloading = this.registry.preload().finally(() => {
+      this.#preloading = null;
+    });
+  }
+
+  /** Resolves when each model that is marked `preload` is in memory or has failed. */
+  async preloaded(): Promise<void> {
+    await this.#preloading;
   }
 
   async stop(): Promise<void> {
@@ -128,8 +137,13 @@ export class Core {
   }
 
   /** Whether a request could be served now. */
-  get isReady(): boolean {
+  get isUp(): boolean {
     return this.engine.devices.some(({ state }) => state === "ready");
+  }
+
+  /** Whether requests should come here: it is up, and what is preloaded is there. */
+  get isReady(): boolean {
+    return this.isUp && this.#preloading === null;
   }
 
   /** Requests that wait or run on a device. */

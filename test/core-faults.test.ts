@@ -2,10 +2,16 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Code } from "@connectrpc/connect";
+import { Code, createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
 import { silentLogger } from "../avatar/logger.ts";
 import { parseCoreConfig } from "../gpu-core/config.ts";
 import { startCore } from "../gpu-core/main.ts";
+import {
+  Health,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+} from "../proto/gen/grpc/health/v1/health_pb.js";
+import { ModelState } from "../proto/gen/mouthpiece/inference/v1/inference_pb.js";
 import { connectCaller } from "./support/core-caller.ts";
 import { temporaryFolder, writeTinyAvatar } from "./support/tiny-avatar.ts";
 
@@ -19,7 +25,13 @@ async function residentBytes(pid: number): Promise<number> {
 /** A core of real processes with the avatars ada and ben. */
 async function start(
   t: { after(end: () => Promise<void>): void },
-  settings: { faults?: object[]; gpus?: object; supervision?: object; capacity?: object } = {},
+  settings: {
+    faults?: object[];
+    gpus?: object;
+    supervision?: object;
+    capacity?: object;
+    models?: object;
+  } = {},
 ) {
   const root = await temporaryFolder(t);
   const version = await writeTinyAvatar(root, "ada");
@@ -190,4 +202,29 @@ test("32 clients load and unload one model a thousand times, for real", async (t
   assert.equal((await rpc.listModels({})).models.find((m) => m.modelId === "ada")?.error, "");
   const grownMb = (after - before) / 1e6;
   assert.ok(grownMb < 64, `${grownMb} MB more after 800 calls`);
+});
+
+test("the port is open and requests are served while models are preloaded; it is ready afterwards", async (t) => {
+  const faults = [{ point: "model.load", action: "delay", model: "ada", delay_ms: 1500 }];
+  const { url, speak, rpc, preloaded } = await start(t, {
+    faults,
+    gpus: { count: 2 },
+    models: { ada: { preload: true, preferred_gpu: 0 } },
+  });
+  const get = async (path: string) => {
+    const response = await fetch(`${url}${path}`);
+    return `${response.status} ${await response.text()}`;
+  };
+  const health = createClient(Health, createConnectTransport({ baseUrl: url, httpVersion: "1.1" }));
+  const status = async (service: string) => (await health.check({ service })).status;
+  assert.equal(await get("/livez"), "200 live\n");
+  assert.equal(await get("/readyz"), "503 models are being preloaded\n");
+  assert.equal(await status(""), ServingStatus.NOT_SERVING);
+  assert.equal(await status("ada"), ServingStatus.SERVING);
+  const { models } = await rpc.listModels({});
+  assert.equal(models.find(({ modelId }) => modelId === "ada")?.state, ModelState.LOADING);
+  assert.equal((await speak("ben", 1)).error, null);
+  await preloaded();
+  assert.equal(await get("/readyz"), "200 ready\n");
+  assert.equal(await status(""), ServingStatus.SERVING);
 });

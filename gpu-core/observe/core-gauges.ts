@@ -61,7 +61,7 @@ export class CoreGauges {
   }
 
   show(now: CoreSnapshot): void {
-    this.#ready.set(now.isReady ? 1 : 0);
+    this.#ready.set(now.isUp ? 1 : 0);
     this.#modelsMax.set(now.maxModels);
     this.#replicas.set(now.replicas);
     this.#hostMemory.set(now.hostMemoryBytes);

@@ -13,7 +13,7 @@ const device = (index: number) => ({
   restarts: 2,
 });
 const SNAPSHOT: CoreSnapshot = {
-  isReady: true,
+  isUp: true,
   maxModels: 1200,
   replicas: 1,
   hostMemoryBytes: 600,
@@ -115,7 +115,7 @@ test("gauges are what the core is at the scrape, and counts of others are not ad
   await metrics.text();
   now = {
     ...now,
-    isReady: false,
+    isUp: false,
     waitingRequests: 0,
     devices: [{ ...device(0), state: "down" }, device(1)],
   };

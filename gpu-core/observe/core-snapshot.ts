@@ -20,7 +20,7 @@ export async function coreSnapshot(core: Core, tracing: Tracing): Promise<CoreSn
     restarts: info.restarts,
   }));
   return {
-    isReady: core.isReady,
+    isUp: core.isUp,
     maxModels: capacity.max_models,
     replicas: registry.spareCopies,
     hostMemoryBytes: registry.hostMemoryBytes,

@@ -77,7 +77,7 @@ export interface DeviceSnapshot {
 
 /** The core as it is now: what is asked for at each scrape. */
 export interface CoreSnapshot {
-  readonly isReady: boolean;
+  readonly isUp: boolean;
   readonly maxModels: number;
   /** Copies beyond the first one of each model. */
   readonly replicas: number;

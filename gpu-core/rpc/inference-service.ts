@@ -114,7 +114,7 @@ export function createInferenceService(
 
     health: () =>
       guard(async () => ({
-        healthy: core.isReady,
+        healthy: core.isUp,
         uptimeS: (Date.now() - core.startedAtMs) / 1000,
         loadedModels: core.registry.loadedCount,
         maxModels: core.config.capacity.max_models,

@@ -4,7 +4,7 @@ import { CoreMetrics } from "../../gpu-core/observe/core-metrics.ts";
 export async function exportedSeries(): Promise<Map<string, Set<string>>> {
   const metrics = new CoreMetrics(
     async () => ({
-      isReady: true,
+      isUp: true,
       maxModels: 1,
       replicas: 0,
       hostMemoryBytes: 0,
