@@ -13,7 +13,7 @@ import type { ModelStats } from "./registry/model-stats.ts";
 import { type ModelLease, Registry } from "./registry/registry.ts";
 import { type FittedMouth, SpeechWork, type WorkTimes } from "./scheduling/speech-work.ts";
 import { TensorWork } from "./scheduling/tensor-work.ts";
-import type { Priority, WorkLimits } from "./scheduling/work.ts";
+import { type Priority, queueTimeoutPassed, type WorkLimits } from "./scheduling/work.ts";
 import { WorkerScheduler } from "./scheduling/worker-scheduler.ts";
 import type { ModelSource } from "./sources/model-source.ts";
 
@@ -167,8 +167,8 @@ export class Core {
     }
     checkSpeechWindow(request.window, request.firstFrame, request.firstFrame + count);
     const { trace = noCallTrace } = request;
-    const workLimits = this.#workLimits(request.priority, limits);
     let delivered = 0;
+    let workLimits = this.#workLimits(request.priority, limits);
     // A device that ends under a request is our affair: it goes on elsewhere, once.
     for (let attempt = 1; ; attempt++) {
       const lease = await this.#acquire(
@@ -196,6 +196,7 @@ export class Core {
         return;
       } catch (error) {
         if (!this.#mayRetry(error, attempt, stats)) throw error;
+        workLimits = { ...workLimits, arrivedMs: this.#clock.now() };
       } finally {
         lease.release();
       }
@@ -206,7 +207,7 @@ export class Core {
   async inferBatch(request: BatchRequest, limits: CallLimits): Promise<BatchAnswer> {
     checkBatch(request);
     const { trace = noCallTrace } = request;
-    const workLimits = this.#workLimits("live", limits);
+    let workLimits = this.#workLimits("live", limits);
     for (let attempt = 1; ; attempt++) {
       const lease = await this.#acquire(request.modelId, "", limits, workLimits, trace);
       const stats = this.registry.stats.of(request.modelId);
@@ -230,6 +231,7 @@ export class Core {
         };
       } catch (error) {
         if (!this.#mayRetry(error, attempt, stats)) throw error;
+        workLimits = { ...workLimits, arrivedMs: this.#clock.now() };
       } finally {
         lease.release();
       }
@@ -238,10 +240,11 @@ export class Core {
 
   #workLimits(priority: Priority, { timeoutMs }: CallLimits): WorkLimits {
     const { queue_timeout_s, reader_timeout_s } = this.config.server;
+    const arrivedMs = this.#clock.now();
     return {
       priority,
-      deadlineMs:
-        timeoutMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.now() + timeoutMs,
+      arrivedMs,
+      deadlineMs: timeoutMs === undefined ? Number.POSITIVE_INFINITY : arrivedMs + timeoutMs,
       readerTimeoutMs: 1000 * reader_timeout_s,
       queueTimeoutMs: queue_timeout_s === 0 ? Number.POSITIVE_INFINITY : 1000 * queue_timeout_s,
     };
@@ -251,12 +254,19 @@ export class Core {
     id: string,
     version: string,
     { signal }: CallLimits,
-    { deadlineMs }: WorkLimits,
+    limits: WorkLimits,
     trace: CallTrace,
   ): Promise<ModelLease> {
+    const { deadlineMs, arrivedMs, queueTimeoutMs } = limits;
+    const startByMs = arrivedMs + queueTimeoutMs;
+    // A load is waited for no longer than for a turn: it goes on, for whoever asks next.
+    const wait =
+      startByMs < deadlineMs
+        ? { signal, deadlineMs: startByMs, late: () => queueTimeoutPassed(limits) }
+        : { signal, deadlineMs };
     return trace.step(
       "acquire model",
-      () => this.registry.acquire(id, version, { signal, deadlineMs }),
+      () => this.registry.acquire(id, version, wait),
       ({ model, isCold }) => ({
         "mouthpiece.model": model.id,
         "mouthpiece.version": model.version,
