@@ -213,6 +213,7 @@ export class Core {
       const stats = this.registry.stats.of(request.modelId);
       const { queue, scheduler } = lease.replica;
       try {
+        this.registry.admitTensors(lease);
         const work = new TensorWork(request, request.batchSize, workLimits, this.#clock);
         const outputs = await work.outputs(queue, limits.signal);
         stats.requests++;

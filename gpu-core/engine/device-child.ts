@@ -23,6 +23,8 @@ const GIGABYTE = 1024 ** 3;
  * grows. Held down, it stays flat, and a third smaller. Other allocators ignore it.
  */
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(1024 ** 2) };
+/** CUDA numbers GPUs by their speed unless told otherwise, and nvidia-smi as they sit in the machine. */
+const GPU_ORDER = { CUDA_DEVICE_ORDER: "PCI_BUS_ID" };
 /** onnxruntime reports its use to its makers, and writes what it could not send to the home folder. */
 const NO_REPORTS = { ORT_DISABLE_TELEMETRY: "1" };
 
@@ -107,7 +109,7 @@ export class DeviceChild {
     ];
     const child = spawn(process.execPath, args, {
       stdio: ["ignore", "inherit", "inherit", "pipe"],
-      env: { ...ALLOCATOR, ...NO_REPORTS, ...process.env },
+      env: { ...ALLOCATOR, ...GPU_ORDER, ...NO_REPORTS, ...process.env },
     });
     this.#child = child;
     // Of a process that could not be made, for want of a file descriptor, Node

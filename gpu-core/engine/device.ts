@@ -9,7 +9,7 @@ import {
   type ChildOptions,
   DeviceChild,
 } from "./device-child.ts";
-import { freeDeviceBytes } from "./device-memory.ts";
+import { freeDeviceBytes, smiName } from "./device-memory.ts";
 import { DeviceWorker } from "./device-worker.ts";
 import type { DeviceState, InferenceDevice } from "./inference-worker.ts";
 import type { WorkerCommand, WorkerOptions } from "./messages.ts";
@@ -160,7 +160,9 @@ export class Device implements InferenceDevice {
   /** Free memory of a GPU in bytes; null on a CPU, and where nothing tells it. */
   async freeBytes(): Promise<number | null> {
     if (this.kind === "cpu" || this.kind === "webgpu") return null;
-    return freeDeviceBytes(this.options.worker.session.deviceId, this.options.logger);
+    const { worker, logger } = this.options;
+    const gpu = smiName(worker.session.deviceId, process.env.CUDA_VISIBLE_DEVICES);
+    return gpu === null ? null : freeDeviceBytes(gpu, logger);
   }
 
   /** Ends the process at once; what is under way fails. Call it after draining. */

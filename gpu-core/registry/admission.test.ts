@@ -91,6 +91,57 @@ test("models are made fewer by the one that is missed least, not by the copies o
   assert.deepEqual(inMemory().flat().sort(), ["c", "d"]);
 });
 
+test("a session on tensors is admitted like a model, and leaves with it", async () => {
+  const { clock, core, engine, source, speak, inMemory } = await startSimulatedCore({
+    engine: { memoryBudgetBytes: 250 * MEGABYTE, memory: () => megabytes(100) },
+  });
+  const resolve = source.resolve.bind(source);
+  source.resolve = async (id) => {
+    const model = await resolve(id);
+    // Of its files only that they have crops matters.
+    return { ...model, files: { ...model.files, speech: {} as never } };
+  };
+  const [worker] = engine.devices[0]!.workers;
+  const runTensors = worker!.runTensors.bind(worker);
+  worker!.runTensors = async (...args) => ({
+    ...(await runTensors(...args)),
+    growth: megabytes(80),
+  });
+  const request = {
+    modelId: "b",
+    batchSize: 1,
+    visual: new Uint8Array(6 * 320 * 320 * 4),
+    audio: new Uint8Array(32 * 16 * 16 * 4),
+  };
+  const { signal } = new AbortController();
+  const say = async (id: string) => {
+    speak(id, 1);
+    await clock.advanceBy(3000);
+  };
+  for (const id of ["a", "b"]) await say(id);
+  const first = core.inferBatch(request, { signal });
+  await clock.advanceBy(1000);
+  await first;
+  assert.deepEqual(inMemory(), [["b"]], "it took more than the guess");
+  assert.equal(core.registry.usage(0).memoryBytes, 180 * MEGABYTE);
+  await say("c");
+  await say("b");
+  assert.deepEqual(inMemory(), [["c", "b"]], "the two fit without tensors");
+  speak("c", 100);
+  await clock.advanceBy(100);
+  const refused = core.inferBatch(request, { signal });
+  await assert.rejects(refused, { code: "resource_exhausted" });
+  await clock.advanceBy(5000);
+  const second = core.inferBatch(request, { signal });
+  await clock.advanceBy(0);
+  assert.deepEqual(inMemory(), [["b"]], "room is made before the run");
+  await clock.advanceBy(1000);
+  await second;
+  core.registry.unload("b");
+  await clock.advanceBy(10);
+  assert.equal(core.registry.usage(0).memoryBytes, 0);
+});
+
 /** A worker whose device has room for `most` models, whatever the ledger says. */
 function limitModels(worker: SimulatedWorker, most: number): void {
   const load = worker.load.bind(worker);

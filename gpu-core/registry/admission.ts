@@ -4,9 +4,9 @@ import type { ModelMemory } from "../engine/messages.ts";
 import type { EvictionReason } from "../observe/observer.ts";
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
 import type { EvictionPolicy } from "./eviction.ts";
-import { MemoryLedger, type Reservation } from "./memory-ledger.ts";
+import { type LoadSize, MemoryLedger, type Reservation } from "./memory-ledger.ts";
 import { Placer } from "./placement.ts";
-import type { Replica } from "./replica.ts";
+import { memoryOf, type Replica } from "./replica.ts";
 
 const GIGABYTE = 1024 ** 3;
 /** A replica that was loaded for a request is not evicted before that request takes it. */
@@ -22,9 +22,7 @@ export interface Residents {
 }
 
 export interface AdmissionRequest {
-  /** What is loaded, so that its like is known the next time. */
-  readonly kind: string;
-  readonly fileBytes: number;
+  readonly size: LoadSize;
   readonly preferredGpu: number | undefined;
   /** Models that come in addition: 0 for a replica or a new version. */
   readonly newModels: 0 | 1;
@@ -66,7 +64,7 @@ export class Admission {
    * in use, `failed_precondition` when it can never fit, `unavailable` when no device is up
    */
   admit(request: AdmissionRequest): { scheduler: WorkerScheduler; memory: Reservation } {
-    const expected = this.ledger.expect(request.kind, request.fileBytes);
+    const expected = this.ledger.expect(request.size);
     const up = this.#schedulers.filter(
       (scheduler) =>
         scheduler.worker.device.state === "ready" && !request.except.includes(scheduler),
@@ -80,7 +78,23 @@ export class Admission {
     const scheduler = this.#choose(able, expected, request.preferredGpu);
     this.#makeRoomOn(scheduler, expected);
     const { index } = scheduler.worker.device;
-    return { scheduler, memory: this.ledger.reserve(index, request.kind, expected) };
+    return { scheduler, memory: this.ledger.reserve(index, request.size) };
+  }
+
+  /**
+   * Makes room for a replica's session on tensors and reserves it, once.
+   * @throws CoreError `resource_exhausted` when everything that could leave is in use
+   */
+  admitTensors(replica: Replica): void {
+    if (!replica.tensorSize || replica.tensorMemory) return;
+    const { scheduler, tensorSize } = replica;
+    const expected = this.ledger.expect(tensorSize);
+    if (!this.#couldFitDevice(scheduler, expected) || !this.#couldFitHost(expected)) {
+      throw this.#allInUse();
+    }
+    this.#makeGeneralRoom(0, expected);
+    this.#makeRoomOn(scheduler, expected);
+    replica.tensorMemory = this.ledger.reserve(scheduler.worker.device.index, tensorSize);
   }
 
   /** Whether a device has free memory for another model of the usual size. */
@@ -177,14 +191,14 @@ export class Admission {
 
   #couldFitHost({ hostBytes }: ModelMemory): boolean {
     const evictable = this.#evictable(() => true);
-    const givableBytes = evictable.reduce((sum, { memory }) => sum + memory.memory.hostBytes, 0);
+    const givableBytes = evictable.reduce((sum, replica) => sum + memoryOf(replica).hostBytes, 0);
     return this.#fitsHost({ hostBytes: hostBytes - givableBytes, deviceBytes: 0 });
   }
 
   #couldFitDevice(scheduler: WorkerScheduler, { deviceBytes }: ModelMemory): boolean {
     const { device } = scheduler.worker;
     const evictable = this.#evictable((replica) => replica.scheduler.worker.device === device);
-    const givableBytes = evictable.reduce((sum, { memory }) => sum + memory.memory.deviceBytes, 0);
+    const givableBytes = evictable.reduce((sum, replica) => sum + memoryOf(replica).deviceBytes, 0);
     return this.#fitsDevice(scheduler, { hostBytes: 0, deviceBytes: deviceBytes - givableBytes });
   }
 

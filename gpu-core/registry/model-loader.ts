@@ -104,9 +104,9 @@ export class ModelLoader {
     const fileBytes = await (this.#options.fileBytes ?? sizeOf)(model.files.unetPath).catch(
       asLoadError,
     );
+    const size = { kind: `${precision} ${fileBytes}`, fileBytes };
     const { scheduler, memory } = this.#admission.admit({
-      kind: `${precision} ${fileBytes}`,
-      fileBytes,
+      size,
       preferredGpu: settings?.preferred_gpu,
       newModels: entry.replicas.length + entry.admitted > 0 ? 0 : 1,
       except,
@@ -134,6 +134,9 @@ export class ModelLoader {
       scheduler,
       queue: scheduler.open(name),
       memory,
+      // A bare model has nothing else.
+      tensorSize: model.files.speech && { kind: `${size.kind} tensors`, fileBytes },
+      tensorMemory: null,
       createdMs: this.#options.clock.now(),
       leases: 0,
       isUnused: true,
@@ -141,7 +144,7 @@ export class ModelLoader {
       isLost: false,
     };
     replica.queue.onGrowth = (growth) => {
-      memory.grow(growth);
+      replica.tensorMemory?.settle(growth);
       this.#admission.trim(scheduler);
     };
     entry.replicas.push(replica);

@@ -12,7 +12,7 @@ import { createEvictionPolicy, type EvictionPolicy } from "./eviction.ts";
 import { ModelLoader } from "./model-loader.ts";
 import { StatsBook } from "./model-stats.ts";
 import { Preloader } from "./preloader.ts";
-import { ended, ModelEntry, type Replica } from "./replica.ts";
+import { ended, ModelEntry, memoryOf, type Replica } from "./replica.ts";
 import { planReplicas } from "./replica-scaler.ts";
 import { untilLimit, type WaitLimits } from "./wait.ts";
 
@@ -174,6 +174,11 @@ export class Registry {
     }
   }
 
+  /** Call it before a run on tensors, which may take memory of its own. @throws CoreError `resource_exhausted` */
+  admitTensors({ replica }: ModelLease): void {
+    this.#admission.admitTensors(replica);
+  }
+
   /** Brings a model into memory; with `force` a new copy replaces the one that serves. */
   async load(
     id: string,
@@ -305,7 +310,7 @@ export class Registry {
         device: scheduler.worker.device.index,
         worker: scheduler.worker.index,
       })),
-      memoryBytes: replicas.reduce((sum, { memory }) => sum + memory.memory.deviceBytes, 0),
+      memoryBytes: replicas.reduce((sum, replica) => sum + memoryOf(replica).deviceBytes, 0),
       error: entry?.failure?.reason ?? "",
     };
   }
@@ -438,6 +443,7 @@ export class Registry {
 
   #free(replica: Replica): void {
     replica.memory.release();
+    replica.tensorMemory?.release();
     replica.model.release();
     replica.scheduler.close(replica.queue);
     if (replica.isLost) return;

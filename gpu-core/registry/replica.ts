@@ -1,7 +1,8 @@
+import type { ModelMemory } from "../engine/messages.ts";
 import type { ModelQueue } from "../scheduling/model-queue.ts";
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
 import type { ModelVersion } from "../sources/model-source.ts";
-import type { Reservation } from "./memory-ledger.ts";
+import type { LoadSize, Reservation } from "./memory-ledger.ts";
 
 /** One copy of a model in the memory of one worker. */
 export interface Replica {
@@ -11,6 +12,10 @@ export interface Replica {
   readonly scheduler: WorkerScheduler;
   readonly queue: ModelQueue;
   readonly memory: Reservation;
+  /** Of the session that its first run on tensors makes; null where the load made that already. */
+  readonly tensorSize: LoadSize | null;
+  /** Null until then. */
+  tensorMemory: Reservation | null;
   readonly createdMs: number;
   /** Requests that use it now; it is never evicted while there are any. */
   leases: number;
@@ -20,6 +25,14 @@ export interface Replica {
   isRetired: boolean;
   /** Its process ended, and its memory with it. */
   isLost: boolean;
+}
+
+/** All that a replica takes. */
+export function memoryOf({ memory, tensorMemory }: Replica): ModelMemory {
+  return {
+    hostBytes: memory.memory.hostBytes + (tensorMemory?.memory.hostBytes ?? 0),
+    deviceBytes: memory.memory.deviceBytes + (tensorMemory?.memory.deviceBytes ?? 0),
+  };
 }
 
 /** Why a model could not be loaded, and when it is tried again. */
