@@ -278,7 +278,7 @@ export class Core {
 
   #mayRetry(error: unknown, attempt: number, stats: ModelStats): boolean {
     if (error instanceof CoreError && error.code === "device_lost" && attempt === 1) {
-      this.#observer.workRetried();
+      this.#observer.requestRetried();
       return true;
     }
     if (!(error instanceof CoreError && error.code === "cancelled")) stats.failures++;

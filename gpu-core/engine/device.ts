@@ -140,7 +140,9 @@ export class Device implements InferenceDevice {
   call(worker: number, command: WorkerCommand, options: CallOptions): Promise<CallResult> {
     if (this.#state !== "ready" || !this.#child) {
       return Promise.reject(
-        new CoreError("unavailable", `device ${this.index} is being started: try again shortly`),
+        new CoreError("unavailable", `device ${this.index} is being started: try again shortly`, {
+          reason: "no_device",
+        }),
       );
     }
     return this.#child.call(worker, command, options);

@@ -27,7 +27,9 @@ export class CoreGauges {
     this.#replicas = this.#gauge("model_replicas", "Copies beyond the first one of each model.");
     this.#hostMemory = this.#gauge("host_memory_bytes", "Memory of all models as measured.");
     this.#hostBudget = this.#gauge("host_memory_budget_bytes", "Memory that models may have.");
-    this.#requests = this.#gauge("queued_requests", "Requests that wait or run.", ["state"]);
+    this.#requests = this.#gauge("queued_requests", "Requests that wait for a load, wait or run.", [
+      "state",
+    ]);
     this.#models = this.#gauge("models", "Copies of models in a device's memory.", ["device"]);
     this.#memory = this.#gauge("model_memory_bytes", "Memory of a device's models as measured.", [
       "device",
@@ -68,6 +70,7 @@ export class CoreGauges {
     this.#hostBudget.set(now.hostMemoryBudgetBytes);
     this.#requests.set({ state: "waiting" }, now.waitingRequests);
     this.#requests.set({ state: "running" }, now.runningRequests);
+    this.#requests.set({ state: "loading" }, now.loadingRequests);
     // Counted elsewhere: what is shown is their sum.
     this.#restarts.reset();
     for (const device of now.devices) {

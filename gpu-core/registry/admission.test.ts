@@ -149,7 +149,9 @@ function limitModels(worker: SimulatedWorker, most: number): void {
     const memory = await load(name);
     if (worker.models.size <= most) return memory;
     worker.models.delete(name);
-    throw new CoreError("resource_exhausted", "CUDA failure 2: out of memory");
+    throw new CoreError("resource_exhausted", "CUDA failure 2: out of memory", {
+      reason: "out_of_memory",
+    });
   };
 }
 
@@ -186,6 +188,7 @@ test("a model for which there is never memory is not FAILED, waits out its back-
     await clock.advanceBy(1000);
     const { error } = outcome;
     assert.equal(error?.code, "resource_exhausted");
+    assert.equal(error.reason, "out_of_memory");
     assert.ok(error.retryAfterMs! > 0);
     assert.match(error.message, /a cannot be loaded: .*out of memory \(attempt/);
   }

@@ -69,7 +69,11 @@ export class Admission {
       (scheduler) =>
         scheduler.worker.device.state === "ready" && !request.except.includes(scheduler),
     );
-    if (up.length === 0) throw new CoreError("unavailable", "no device is up: try again shortly");
+    if (up.length === 0) {
+      throw new CoreError("unavailable", "no device is up: try again shortly", {
+        reason: "no_device",
+      });
+    }
     this.#checkPossible(up, expected);
     // Nobody leaves for a load that there would still be no room for.
     const able = up.filter((scheduler) => this.#couldFitDevice(scheduler, expected));
@@ -259,7 +263,7 @@ export class Admission {
     return new CoreError(
       "resource_exhausted",
       `all ${this.#residents.modelCount()} models in memory are in use: try again shortly, or raise capacity.max_models, capacity.max_memory_gb and gpus.memory_gb_per_gpu`,
-      { retryAfterMs: 1000 },
+      { retryAfterMs: 1000, reason: "models_in_use" },
     );
   }
 }

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { ModelConfig } from "../config.ts";
-import { CoreError, type CoreErrorCode, toErrorData } from "../core-error.ts";
+import { CoreError, type CoreErrorCode, toCoreError } from "../core-error.ts";
 import type { Priority } from "../scheduling/work.ts";
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
 import type { ModelVersion } from "../sources/model-source.ts";
@@ -54,7 +54,8 @@ export class ModelLoader {
       } catch (error) {
         if (!(error instanceof LoadError)) throw error;
         const { cause, scheduler } = error;
-        const { code } = toErrorData(cause);
+        const { code } = cause;
+        this.#options.observer.modelLoaded({ failure: cause.reason ?? code });
         if (attempt === 1 && DEVICE_GONE.has(code)) continue;
         // Who was short of memory the last time, too, is not to drive out the others one by one.
         if (attempt === 1 && code === "resource_exhausted" && scheduler && !entry.failure) {
@@ -65,9 +66,7 @@ export class ModelLoader {
           }
         }
         if (NOT_THE_MODEL.has(code)) throw cause;
-        const kind = code === "resource_exhausted" ? code : "unavailable";
-        const now = this.#options.clock.now();
-        entry.failure = nextFailure(entry.failure, kind, cause.message, now);
+        entry.failure = nextFailure(entry.failure, cause, this.#options.clock.now());
         this.#options.logger.warn("model not loaded", { model: entry.id, ...entry.failure });
         throw cause;
       }
@@ -123,8 +122,7 @@ export class ModelLoader {
       memory.settle(measured);
     } catch (error) {
       memory.release();
-      observer.modelLoaded({ device, ms: this.#options.clock.now() - started, ok: false });
-      throw new LoadError(error instanceof Error ? error : new Error(String(error)), scheduler);
+      throw new LoadError(toCoreError(error), scheduler);
     } finally {
       entry.admitted--;
     }
@@ -152,7 +150,7 @@ export class ModelLoader {
     entry.scaledMs = this.#options.clock.now();
     this.#onLoaded(entry);
     const ms = this.#options.clock.now() - started;
-    observer.modelLoaded({ device, ms, ok: true });
+    observer.modelLoaded({ ms, failure: null });
     const { memory: measured } = memory;
     logger.info("model loaded", {
       model: id,
@@ -189,6 +187,7 @@ export class ModelLoader {
       if (this.#options.clock.now() >= latestMs || devices.every(({ isComingUp }) => !isComingUp)) {
         throw new CoreError("unavailable", "no device is up: try again shortly", {
           retryAfterMs: DEVICE_WAIT_MS,
+          reason: "no_device",
         });
       }
       await new Promise<void>((resolve) => {
@@ -209,11 +208,11 @@ function checkVersion(model: ModelVersion, version: string): void {
 
 /** What went wrong with the files or the load, in contrast to: there is no room or device for it now. */
 class LoadError extends Error {
-  override readonly cause: Error;
+  override readonly cause: CoreError;
   /** Where it was loaded; null when it did not come to that. */
   readonly scheduler: WorkerScheduler | null;
 
-  constructor(cause: Error, scheduler: WorkerScheduler | null = null) {
+  constructor(cause: CoreError, scheduler: WorkerScheduler | null = null) {
     super(cause.message);
     this.cause = cause;
     this.scheduler = scheduler;
@@ -231,8 +230,8 @@ const NOT_THE_MODEL: ReadonlySet<CoreErrorCode> = new Set([
 const DEVICE_GONE: ReadonlySet<CoreErrorCode> = new Set(["device_lost", "unavailable"]);
 
 function asLoadError(error: unknown): never {
-  if (!(error instanceof Error) || NOT_THE_MODEL.has(toErrorData(error).code)) throw error;
-  throw new LoadError(error);
+  const cause = toCoreError(error);
+  throw NOT_THE_MODEL.has(cause.code) ? cause : new LoadError(cause);
 }
 
 /** @throws CoreError `failed_precondition` */

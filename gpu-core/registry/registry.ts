@@ -70,6 +70,7 @@ export class Registry {
   #models: Readonly<Record<string, ModelConfig>>;
   #cancelTimers: (() => void)[] = [];
   #isClosed = false;
+  #awaitingLoads = 0;
 
   constructor(options: RegistryOptions) {
     const { config, devices, schedulers, clock } = options;
@@ -127,6 +128,11 @@ export class Registry {
     return this.#replicas().length - this.loadedCount;
   }
 
+  /** Requests that wait for a model to be loaded. */
+  get awaitingLoads(): number {
+    return this.#awaitingLoads;
+  }
+
   /** Memory of the host that all models take, in bytes. */
   get hostMemoryBytes(): number {
     return this.#admission.ledger.hostBytes;
@@ -143,19 +149,21 @@ export class Registry {
     this.#checkQueue(entry);
     entry.requests++;
     try {
-      let isCold = false;
-      for (let loads = 0; loads < MAX_ACQUIRE_ROUNDS; isCold = true) {
+      const found = pickReplica(entry, version);
+      this.#options.observer.modelLookedUp(found !== null);
+      if (found) return this.#lease(entry, found, false);
+      for (let loads = 0; loads < MAX_ACQUIRE_ROUNDS; ) {
         const replica = pickReplica(entry, version);
-        if (replica) return this.#lease(entry, replica, isCold);
+        if (replica) return this.#lease(entry, replica, true);
         this.#checkFailure(entry);
         if (entry.loading && entry.loading.version !== version) {
           entry.isWaitedFor = true;
-          await untilLimit(ended(entry.loading), this.#clock, limits);
+          await this.#awaitLoad(ended(entry.loading), limits);
           continue;
         }
         loads++;
         try {
-          await untilLimit(this.#load(entry, version, "live"), this.#clock, limits);
+          await this.#awaitLoad(this.#load(entry, version, "live"), limits);
         } catch (error) {
           // That this model cannot be loaded is said the same way to the first who asks and to the next.
           this.#checkFailure(entry);
@@ -165,7 +173,7 @@ export class Registry {
       throw new CoreError(
         "resource_exhausted",
         `${id} was evicted ${MAX_ACQUIRE_ROUNDS} times before it could be used: raise capacity.max_models or capacity.max_memory_gb`,
-        { retryAfterMs: 1000 },
+        { retryAfterMs: 1000, reason: "models_in_use" },
       );
     } catch (error) {
       entry.requests--;
@@ -276,13 +284,22 @@ export class Registry {
     if (entry.isEmpty && this.#entries.get(entry.id) === entry) this.#entries.delete(entry.id);
   }
 
+  async #awaitLoad(load: Promise<unknown>, limits: WaitLimits): Promise<void> {
+    this.#awaitingLoads++;
+    try {
+      await untilLimit(load, this.#clock, limits);
+    } finally {
+      this.#awaitingLoads--;
+    }
+  }
+
   #checkQueue({ id, requests, replicas }: ModelEntry): void {
     const limit = this.#options.config.server.queue_size * Math.max(1, replicas.length);
     if (requests < limit) return;
     throw new CoreError(
       "resource_exhausted",
       `${id} has ${requests} requests already (server.queue_size): try again shortly`,
-      { retryAfterMs: 1000 },
+      { retryAfterMs: 1000, reason: "queue_full" },
     );
   }
 
@@ -293,7 +310,7 @@ export class Registry {
     throw new CoreError(
       failure.code,
       `${id} cannot be loaded: ${failure.reason} (attempt ${failure.attempts}; the next one in ${Math.ceil(waitMs / 1000)} s)`,
-      { retryAfterMs: waitMs },
+      { retryAfterMs: waitMs, reason: failure.cause },
     );
   }
 

@@ -1,3 +1,4 @@
+import type { CoreError, FailureReason } from "../core-error.ts";
 import type { ModelMemory } from "../engine/messages.ts";
 import type { ModelQueue } from "../scheduling/model-queue.ts";
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
@@ -39,6 +40,7 @@ export function memoryOf({ memory, tensorMemory }: Replica): ModelMemory {
 export interface LoadFailure {
   /** `resource_exhausted` when there was no memory or disk for it, which is not its fault. */
   readonly code: "unavailable" | "resource_exhausted";
+  readonly cause: FailureReason;
   readonly reason: string;
   /** In a row. */
   readonly attempts: number;
@@ -96,11 +98,17 @@ const BACK_OFF_MS = { first: 1000, longest: 60_000 };
 /** The failure after `before`: each waits twice as long as the one before. */
 export function nextFailure(
   before: LoadFailure | null,
-  code: LoadFailure["code"],
-  reason: string,
+  { code, reason, message }: CoreError,
   nowMs: number,
 ): LoadFailure {
   const attempts = (before?.attempts ?? 0) + 1;
   const waitMs = Math.min(BACK_OFF_MS.longest, BACK_OFF_MS.first * 2 ** (attempts - 1));
-  return { code, reason, attempts, retryAtMs: nowMs + waitMs };
+  const isFull = code === "resource_exhausted";
+  return {
+    code: isFull ? code : "unavailable",
+    cause: (isFull && reason) || "load_failed",
+    reason: message,
+    attempts,
+    retryAtMs: nowMs + waitMs,
+  };
 }

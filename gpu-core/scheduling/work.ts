@@ -68,7 +68,7 @@ export function queueTimeoutPassed({ queueTimeoutMs }: WorkLimits): CoreError {
   return new CoreError(
     "resource_exhausted",
     `nothing was done for this request within ${queueTimeoutMs / 1000} s (server.queue_timeout_s): the core is overloaded or loads the model, try again shortly`,
-    { retryAfterMs: queueTimeoutMs },
+    { retryAfterMs: queueTimeoutMs, reason: "queue_timeout" },
   );
 }
 

@@ -233,6 +233,7 @@ export class ModelCache {
       return new CoreError(
         "resource_exhausted",
         `the model cache is full of models in use (${gigabytes} GB): raise model_cache.max_gb`,
+        { reason: "disk_full" },
       );
     };
     const held = [...this.#files.values()].filter(({ holds }) => holds > 0);
@@ -279,6 +280,6 @@ function asDiskError(error: unknown, folder: string): unknown {
   return new CoreError(
     "resource_exhausted",
     `the disk of ${folder} is full (model_cache.path): make room, or lower model_cache.max_gb`,
-    { cause: error },
+    { cause: error, reason: "disk_full" },
   );
 }
