@@ -118,13 +118,13 @@ export class Device implements InferenceDevice {
         logger.info("device ready", { device: index, pid: this.pid, workers });
         this.#become("ready");
       },
-      onEnd: (how) => this.#onEnd(how),
+      onEnd: (how, gone) => this.#onEnd(how, gone),
     };
     try {
       this.#child = new DeviceChild(options);
     } catch (error) {
       // The machine has no memory for another process, perhaps: nobody else could catch it.
-      this.#onEnd(String(error));
+      this.#onEnd(String(error), Promise.resolve());
       return;
     }
     this.#become("starting");
@@ -180,7 +180,7 @@ export class Device implements InferenceDevice {
     return this.#stopped;
   }
 
-  #onEnd(how: string): void {
+  #onEnd(how: string, gone: Promise<void>): void {
     const { index, logger, clock, othersServe } = this.options;
     const didWork = (this.#child?.completed ?? 0) > 0;
     this.#child = null;
@@ -191,10 +191,15 @@ export class Device implements InferenceDevice {
       return;
     }
     const { type, inMs } = this.#policy.ended(clock.now(), didWork, othersServe());
-    this.#restartAtMs = clock.now() + inMs;
-    this.#cancelRestart = clock.after(inMs, () => {
-      this.restarts++;
-      this.start();
+    this.#restartAtMs = Number.POSITIVE_INFINITY;
+    // As long as the old process has the GPU, another one would get stuck like it.
+    void gone.then(() => {
+      if (this.#stopped) return;
+      this.#restartAtMs = clock.now() + inMs;
+      this.#cancelRestart = clock.after(inMs, () => {
+        this.restarts++;
+        this.start();
+      });
     });
     const message = type === "take-out" ? "device taken out" : "device ended";
     logger.error(message, { device: index, how, startsAgainInMs: inMs });
