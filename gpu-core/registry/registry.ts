@@ -234,11 +234,18 @@ export class Registry {
     await this.preload();
   }
 
-  /** Frees a model as soon as no request uses it. @returns false if it was not in memory */
+  /**
+   * Frees a model as soon as no request uses it; one that is being loaded and
+   * that no request waits for leaves when its load has ended.
+   * @returns false if it was neither in memory nor on its way
+   */
   unload(id: string): boolean {
-    const replicas = this.#entries.get(id)?.replicas ?? [];
+    const entry = this.#entries.get(id);
+    if (!entry) return false;
+    const { replicas, loading } = entry;
+    if (loading && entry.requests === 0) loading.isUnwanted = true;
     for (const replica of [...replicas]) this.#retire(replica);
-    return replicas.length > 0;
+    return replicas.length > 0 || loading?.isUnwanted === true;
   }
 
   async list(): Promise<ModelStatus[]> {
@@ -371,12 +378,15 @@ export class Registry {
   /** One load per model at a time; who comes later with the same version joins it. */
   #load(entry: ModelEntry, version: string, priority: Priority): Promise<Replica> {
     if (priority === "live") entry.isWaitedFor = true;
-    if (entry.loading) return entry.loading.done;
+    if (entry.loading) {
+      entry.loading.isUnwanted = false;
+      return entry.loading.done;
+    }
     const done = this.#loadFirst(entry, version, priority).finally(() => {
       entry.loading = null;
       entry.isWaitedFor = false;
     });
-    entry.loading = { version, done };
+    entry.loading = { version, done, isUnwanted: false };
     return done;
   }
 
@@ -384,6 +394,7 @@ export class Registry {
     const old = [...entry.replicas];
     const replica = await this.#loader.load(entry, version, priority);
     for (const other of old) this.#retire(other);
+    if (entry.loading?.isUnwanted) this.#retire(replica);
     return replica;
   }
 

@@ -52,6 +52,8 @@ export interface ModelLoad {
   /** The version that it was asked for with; empty for the current one. */
   readonly version: string;
   readonly done: Promise<Replica>;
+  /** Unloaded meanwhile, and nobody has asked for it since. */
+  isUnwanted: boolean;
 }
 
 /** Resolves with the load, however it ends. */
