@@ -21,7 +21,7 @@ export type CoreErrorCode =
 
 /** Why, where the code alone does not tell. Closed: metrics have it as a label. */
 export type FailureReason =
-  /** `server.queue_size` requests wait for the model already. */
+  /** `server.queue_size` requests have the model already, or InferBatch `server.tensor_memory_mb`. */
   | "queue_full"
   /** `server.queue_timeout_s` has passed. */
   | "queue_timeout"

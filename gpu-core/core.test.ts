@@ -146,6 +146,29 @@ test("InferBatch is retried as well", async () => {
   assert.equal(events.retries, 1);
 });
 
+test("InferBatch requests are bounded by their bytes, too", async () => {
+  const { clock, core } = await startSimulatedCore({
+    config: { server: { tensor_memory_mb: 100 } },
+  });
+  const request = (batchSize: number) => ({
+    modelId: "a",
+    batchSize,
+    visual: new Uint8Array(batchSize * 6 * 320 * 320 * 4),
+    audio: new Uint8Array(batchSize * 32 * 16 * 16 * 4),
+  });
+  const { signal } = new AbortController();
+  const largest = core.inferBatch(request(25), { signal });
+  const second = core.inferBatch(request(4), { signal });
+  await assert.rejects(second, { code: "resource_exhausted", reason: "queue_full" });
+  const small = core.inferBatch(request(1), { signal });
+  await clock.advanceBy(5000);
+  assert.equal((await largest).outputs.length, 25);
+  await small;
+  const again = core.inferBatch(request(4), { signal });
+  await clock.advanceBy(5000);
+  assert.equal((await again).outputs.length, 4);
+});
+
 test("a reader that stands still does not keep a model in memory for ever", async () => {
   const { clock, core, engine, source } = await startSimulatedCore({
     config: { server: { reader_timeout_s: 30 } },

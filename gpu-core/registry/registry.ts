@@ -11,8 +11,9 @@ import { Admission } from "./admission.ts";
 import { createEvictionPolicy, type EvictionPolicy } from "./eviction.ts";
 import { ModelLoader } from "./model-loader.ts";
 import { StatsBook } from "./model-stats.ts";
+import { type ModelStatus, statusOf } from "./model-status.ts";
 import { Preloader } from "./preloader.ts";
-import { ended, ModelEntry, memoryOf, type Replica } from "./replica.ts";
+import { ended, ModelEntry, pickReplica, type Replica } from "./replica.ts";
 import { planReplicas } from "./replica-scaler.ts";
 import { untilLimit, type WaitLimits } from "./wait.ts";
 
@@ -28,18 +29,6 @@ export interface ModelLease {
   /** Whether it had to be loaded for this request. */
   readonly isCold: boolean;
   release(): void;
-}
-
-export type ModelState = "unloaded" | "loading" | "ready" | "failed";
-
-/** A model as `ListModels` tells it. */
-export interface ModelStatus {
-  readonly id: string;
-  readonly state: ModelState;
-  readonly version: string;
-  readonly placements: readonly { readonly device: number; readonly worker: number }[];
-  readonly memoryBytes: number;
-  readonly error: string;
 }
 
 export interface RegistryOptions {
@@ -250,13 +239,13 @@ export class Registry {
 
   async list(): Promise<ModelStatus[]> {
     const ids = await this.#options.source.listIds();
-    return ids.map((id) => this.#statusOf(id));
+    return ids.map((id) => statusOf(id, this.#entries.get(id)));
   }
 
   /** @throws CoreError `not_found` */
   async status(id: string): Promise<ModelStatus> {
     if (!this.#entries.get(id)?.replicas.length) await this.#options.source.check(id);
-    return this.#statusOf(id);
+    return statusOf(id, this.#entries.get(id));
   }
 
   close(): void {
@@ -319,24 +308,6 @@ export class Registry {
       `${id} cannot be loaded: ${failure.reason} (attempt ${failure.attempts}; the next one in ${Math.ceil(waitMs / 1000)} s)`,
       { retryAfterMs: waitMs, reason: failure.cause },
     );
-  }
-
-  #statusOf(id: string): ModelStatus {
-    const entry = this.#entries.get(id);
-    const replicas = entry?.replicas ?? [];
-    const isFailed = entry?.failure?.code === "unavailable";
-    const idle = entry?.loading ? "loading" : isFailed ? "failed" : "unloaded";
-    return {
-      id,
-      state: replicas.length > 0 ? "ready" : idle,
-      version: replicas[0]?.model.version ?? "",
-      placements: replicas.map(({ scheduler }) => ({
-        device: scheduler.worker.device.index,
-        worker: scheduler.worker.index,
-      })),
-      memoryBytes: replicas.reduce((sum, replica) => sum + memoryOf(replica).deviceBytes, 0),
-      error: entry?.failure?.reason ?? "",
-    };
   }
 
   #lease(entry: ModelEntry, replica: Replica, isCold: boolean): ModelLease {
@@ -505,18 +476,4 @@ export class Registry {
     }
     return count;
   }
-}
-
-/** Of the copies that can serve the version the one whose worker has the least to do. */
-function pickReplica({ replicas }: ModelEntry, version: string): Replica | null {
-  let best: Replica | null = null;
-  for (const replica of replicas) {
-    if (version !== "" && replica.model.version !== version) continue;
-    if (!best || isFreer(replica.scheduler, best.scheduler)) best = replica;
-  }
-  return best;
-}
-
-function isFreer(a: WorkerScheduler, b: WorkerScheduler): boolean {
-  return a.requests !== b.requests ? a.requests < b.requests : a.utilisation < b.utilisation;
 }

@@ -114,3 +114,17 @@ export function nextFailure(
     retryAtMs: nowMs + waitMs,
   };
 }
+
+/** Of the copies that can serve the version the one whose worker has the least to do. */
+export function pickReplica({ replicas }: ModelEntry, version: string): Replica | null {
+  let best: Replica | null = null;
+  for (const replica of replicas) {
+    if (version !== "" && replica.model.version !== version) continue;
+    if (!best || isFreer(replica.scheduler, best.scheduler)) best = replica;
+  }
+  return best;
+}
+
+function isFreer(a: WorkerScheduler, b: WorkerScheduler): boolean {
+  return a.requests !== b.requests ? a.requests < b.requests : a.utilisation < b.utilisation;
+}
