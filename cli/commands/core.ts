@@ -13,17 +13,28 @@ export async function runCore(options: { config?: string }): Promise<void> {
   const logLevel: LevelControl = { level: config.log_level };
   const logger = createProcessLogger(logLevel);
   const { config: path } = options;
-  const reload = async () => running.reload(coreConfigFrom(await readConfigFile(path)));
+  const reload = async () => (await starting).reload(coreConfigFrom(await readConfigFile(path)));
   const admin = { logLevel, ...(path !== undefined && { reload }) };
-  const running = await startCore(config, logger, admin);
+  const starting = startCore(config, logger, admin);
+  const running = await starting;
   process.on("SIGHUP", () => {
     reload().catch((error: unknown) => {
       // The old settings hold.
       logger.error("configuration not read again", { error: String(error) });
     });
   });
-  process.stdout.write(`${await running.deviceTable()}\nready ${running.url}\n`);
-  await runUntilStopped(() => running.stop(), 1000 * config.server.drain_timeout_s);
+  let isStopping = false;
+  const announce = async () => {
+    await running.preloaded();
+    const table = await running.deviceTable();
+    if (!isStopping) process.stdout.write(`${table}\nready ${running.url}\n`);
+  };
+  const stop = () => {
+    isStopping = true;
+    return running.stop();
+  };
+  // It serves, and can be told to stop, while it preloads.
+  await Promise.all([announce(), runUntilStopped(stop, 1000 * config.server.drain_timeout_s)]);
 }
 
 /** Paths in a configuration file are relative to it. */
