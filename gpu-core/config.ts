@@ -38,7 +38,9 @@ const serverSchema = z.strictObject({
   max_message_size_mb: z.number().positive().max(1024).default(64),
   worker_count_per_gpu: z.int().min(1).max(64).default(1),
   queue_size: queueSizeSchema.default(50),
-  /** A request that nothing was done for within this time is refused; 0 waits for its deadline. */
+  /** Tensors of InferBatch requests that wait or run, and of their answers; the largest takes 89. */
+  tensor_memory_mb: z.number().min(96).max(1_000_000).default(1024),
+  /** A request whose first frame has not begun by then, for its model's load included, is refused; 0 waits for its deadline. */
   queue_timeout_s: seconds(0, 3600).default(10),
   /** A caller that takes no frame for so long is given up. */
   reader_timeout_s: seconds(0.1, 3600).default(60),

@@ -19,21 +19,47 @@ export type CoreErrorCode =
   /** A defect of ours. */
   | "internal";
 
+/** Why, where the code alone does not tell. Closed: metrics have it as a label. */
+export type FailureReason =
+  /** `server.queue_size` requests have the model already, or InferBatch `server.tensor_memory_mb`. */
+  | "queue_full"
+  /** `server.queue_timeout_s` has passed. */
+  | "queue_timeout"
+  /** Every model that could leave memory is in use. */
+  | "models_in_use"
+  /** A device had less memory than was reckoned with. */
+  | "out_of_memory"
+  /** The model cache or its disk. */
+  | "disk_full"
+  /** The model's last load failed, and the next attempt is not due yet. */
+  | "load_failed"
+  /** No device is up. */
+  | "no_device"
+  /** A device ended under the work. */
+  | "device_lost"
+  /** The store of the models does not answer. */
+  | "store_unavailable"
+  /** The core stops. */
+  | "draining";
+
 /** An error with a message that says what to do; it survives the way between processes. */
 export class CoreError extends Error {
   override readonly name = "CoreError";
   readonly code: CoreErrorCode;
   /** When trying again makes sense; null when the core does not know. */
   readonly retryAfterMs: number | null;
+  /** Null where `code` says it all. */
+  readonly reason: FailureReason | null;
 
   constructor(
     code: CoreErrorCode,
     message: string,
-    options?: { cause?: unknown; retryAfterMs?: number },
+    options?: { cause?: unknown; retryAfterMs?: number; reason?: FailureReason },
   ) {
     super(message, options);
     this.code = code;
     this.retryAfterMs = options?.retryAfterMs ?? null;
+    this.reason = options?.reason ?? (code === "device_lost" ? code : null);
   }
 }
 
@@ -50,6 +76,16 @@ export function toErrorData(error: unknown): ErrorData {
   return { code: "internal", message };
 }
 
-export function fromErrorData(data: ErrorData): CoreError {
-  return new CoreError(data.code, data.message);
+/** What a worker has said. Nothing of a worker can be exhausted but its memory. */
+export function fromErrorData({ code, message }: ErrorData): CoreError {
+  return new CoreError(code, message, {
+    ...(code === "resource_exhausted" && { reason: "out_of_memory" }),
+  });
+}
+
+/** Anything thrown, with a code; what is unforeseen is `internal`. */
+export function toCoreError(error: unknown): CoreError {
+  if (error instanceof CoreError) return error;
+  const { code, message } = toErrorData(error);
+  return new CoreError(code, message, { cause: error });
 }

@@ -94,6 +94,37 @@ test("a caller's deadline holds while a model is loaded", async () => {
   assert.ok(served.isDone, "the load went on for the next who asks");
 });
 
+test("a load is waited for as long as for a turn, and goes on for the next who asks", async () => {
+  const { clock, core, speak, events } = await startSimulatedCore({
+    engine: { loadMs: () => 15_000 },
+    config: { server: { queue_timeout_s: 10 } },
+  });
+  const first = speak("a", 1);
+  await clock.advanceBy(9_999);
+  const second = speak("a", 1);
+  await clock.advanceBy(1);
+  assert.equal(first.error?.code, "resource_exhausted");
+  assert.match(first.error.message, /within 10 s \(server.queue_timeout_s\)/);
+  await clock.advanceBy(6000);
+  assert.ok(second.isDone);
+  assert.equal(events.loads.ok, 1);
+  assert.equal(core.registry.stats.of("a").requests, 1);
+});
+
+test("a request whose device was lost waits for its next turn anew", async () => {
+  const { clock, engine, speak } = await startSimulatedCore({
+    engine: { restartMs: 6000 },
+    config: { server: { queue_timeout_s: 5 } },
+  });
+  const outcome = speak("a", 240);
+  await clock.advanceBy(1500);
+  engine.devices[0]!.kill();
+  await clock.advanceBy(4000);
+  assert.equal(outcome.error, null);
+  await clock.advanceBy(1000);
+  assert.match(outcome.error!.message, /server.queue_timeout_s/);
+});
+
 test("InferBatch is retried as well", async () => {
   const { clock, engine, core, events } = await startSimulatedCore({
     config: { gpus: { count: 2 } },
@@ -113,6 +144,29 @@ test("InferBatch is retried as well", async () => {
   assert.equal((await answer).outputs.length, 25);
   assert.equal((await answer).device, 1 - at);
   assert.equal(events.retries, 1);
+});
+
+test("InferBatch requests are bounded by their bytes, too", async () => {
+  const { clock, core } = await startSimulatedCore({
+    config: { server: { tensor_memory_mb: 100 } },
+  });
+  const request = (batchSize: number) => ({
+    modelId: "a",
+    batchSize,
+    visual: new Uint8Array(batchSize * 6 * 320 * 320 * 4),
+    audio: new Uint8Array(batchSize * 32 * 16 * 16 * 4),
+  });
+  const { signal } = new AbortController();
+  const largest = core.inferBatch(request(25), { signal });
+  const second = core.inferBatch(request(4), { signal });
+  await assert.rejects(second, { code: "resource_exhausted", reason: "queue_full" });
+  const small = core.inferBatch(request(1), { signal });
+  await clock.advanceBy(5000);
+  assert.equal((await largest).outputs.length, 25);
+  await small;
+  const again = core.inferBatch(request(4), { signal });
+  await clock.advanceBy(5000);
+  assert.equal((await again).outputs.length, 4);
 });
 
 test("a reader that stands still does not keep a model in memory for ever", async () => {

@@ -8,7 +8,7 @@ import { CoreMetrics } from "./observe/core-metrics.ts";
 import { coreSnapshot } from "./observe/core-snapshot.ts";
 import { compareConfigs, takeOver } from "./reload.ts";
 import type { AdminOptions, ReloadResult } from "./rpc/admin-service.ts";
-import { serveCore } from "./rpc/core-server.ts";
+import { type CoreServer, serveCore } from "./rpc/core-server.ts";
 import { deviceInfos } from "./rpc/device-infos.ts";
 import { openModelSource } from "./sources/open-source.ts";
 
@@ -19,6 +19,8 @@ export interface RunningCore {
   readonly core: Core;
   /** `http://host:port`, or `https:` with `server.tls`; gRPC uses the same port. */
   readonly url: string;
+  /** Resolves when what is marked `preload` is in memory or has failed; it serves before. */
+  preloaded(): Promise<void>;
   /** A table of the devices, for people. */
   deviceTable(): Promise<string>;
   /**
@@ -35,7 +37,8 @@ export interface RunningCore {
 }
 
 /**
- * Starts devices, registry and RPC port.
+ * Opens the port, so that probes are answered however long the rest takes, and
+ * starts the devices. Models are preloaded afterwards.
  * @param admin what an operator may change while it runs
  * @throws SettingsError, CoreError
  */
@@ -55,42 +58,44 @@ export async function startCore(
     process: true,
   });
   const core: Core = new Core({ config, engine, source, logger, observer: metrics });
-  try {
-    await core.start();
-    const server = await serveCore(core, logger, { access, metrics, tracing, admin });
-    const host = server.host.includes(":") ? `[${server.host}]` : server.host;
-    let current = config;
-    let stopped: Promise<void> | null = null;
-    async function stop(): Promise<void> {
-      await server.close(config.server.drain_timeout_s * 1000);
-      await core.stop();
-      await source.close();
-      await tracing.stop(FLUSH_LIMIT_MS);
-    }
-    return {
-      core,
-      url: `${access.tls ? "https" : "http"}://${host}:${server.port}`,
-      deviceTable: async () => formatTable(await deviceInfos(core)),
-      async reload(next) {
-        const result = compareConfigs(current, next);
-        current = takeOver(current, next);
-        await server.reloadAccess();
-        if (admin.logLevel) admin.logLevel.level = next.log_level;
-        // Loads take their time, and their failures are logged.
-        if (result.applied.includes("models")) void core.registry.reconfigure(next.models);
-        logger.info("configuration read again", { ...result });
-        return result;
-      },
-      stop() {
-        stopped ??= stop();
-        return stopped;
-      },
-    };
-  } catch (error) {
+  let server: CoreServer | null = null;
+  const end = async (drainMs: number): Promise<void> => {
+    await server?.close(drainMs);
     await core.stop();
     await source.close();
+    await tracing.stop(FLUSH_LIMIT_MS);
+  };
+  try {
+    server = await serveCore(core, logger, { access, metrics, tracing, admin });
+    await core.start();
+  } catch (error) {
+    await end(0);
     throw error;
   }
+  const { port, reloadAccess } = server;
+  const host = server.host.includes(":") ? `[${server.host}]` : server.host;
+  let current = config;
+  let stopped: Promise<void> | null = null;
+  return {
+    core,
+    preloaded: () => core.preloaded(),
+    url: `${access.tls ? "https" : "http"}://${host}:${port}`,
+    deviceTable: async () => formatTable(await deviceInfos(core)),
+    async reload(next) {
+      const result = compareConfigs(current, next);
+      current = takeOver(current, next);
+      await reloadAccess();
+      if (admin.logLevel) admin.logLevel.level = next.log_level;
+      // Loads take their time, and their failures are logged.
+      if (result.applied.includes("models")) void core.registry.reconfigure(next.models);
+      logger.info("configuration read again", { ...result });
+      return result;
+    },
+    stop() {
+      stopped ??= end(config.server.drain_timeout_s * 1000);
+      return stopped;
+    },
+  };
 }
 
 function formatTable(devices: Awaited<ReturnType<typeof deviceInfos>>): string {

@@ -68,6 +68,7 @@ describe("watching a core", () => {
     assert.ok(calls > 0);
     assert.equal(now['request_seconds_count{method="InferSpeech"}'], calls);
     assert.equal(now['requests_total{method="InferBatch",code="invalid_argument"}'], 1);
+    assert.equal(now['request_failures_total{method="InferBatch",reason="invalid_argument"}'], 1);
     assert.ok(now['device_busy_seconds_total{device="0",stage="unet"}']! > 0);
     assert.equal(now['model_loads_total{result="ok"}'], 2);
     assert.equal(now.model_load_seconds_count, 2);

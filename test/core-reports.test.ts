@@ -19,6 +19,7 @@ test("a core that runs a model leaves no reports for the makers of onnxruntime",
   try {
     const config = { models_root: root, server: { port: 0 }, models: { ada: { preload: true } } };
     const core = await startCore(parseCoreConfig(config, "test"), silentLogger);
+    await core.preloaded();
     assert.equal(core.core.registry.loadedCount, 1);
     await core.stop();
     assert.deepEqual(await readdir(home), []);

@@ -81,5 +81,5 @@ async function measure(devices: number) {
 
 async function retriesOf(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(/^mouthpiece_core_batches_retried_total (\d+)$/m.exec(text)?.[1]);
+  return Number(/^mouthpiece_core_requests_retried_total (\d+)$/m.exec(text)?.[1]);
 }

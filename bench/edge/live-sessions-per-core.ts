@@ -1,15 +1,16 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { SAMPLE_RATE } from "../../avatar/speech-timing.ts";
 import { LiveClient } from "../../test/support/live-client.ts";
 import { MOUTHPIECE } from "../../test/support/run-command.ts";
+import { sampleSpeech } from "../../test/support/sample-speech.ts";
 import { round } from "../compare.ts";
 import type { Rows } from "../rows.ts";
 import { cpuMsOf } from "./live-proof/cpu-of.ts";
-import { noiseOf } from "./live-proof/flash-avatar.ts";
 import { startServer } from "./server-process.ts";
 
 /** What two cores can serve beside the core: with more, frames are skipped, and cost nothing. */
-const COUNTS = [1, 3];
+const COUNTS = [1, 2, 3];
 const WARM_UP_MS = 6000;
 const MEASURED_MS = 10_000;
 const WAIT_MS = 500;
@@ -18,15 +19,17 @@ const WAIT_MS = 500;
  * CPU of an edge process on Node that serves speaking sessions in H.264 and Opus over
  * WebSockets: clock, core's mouths over gRPC, composition, sockets. The core and the
  * clients are processes of their own and not counted.
- * @param root with the avatar `demo`, published as H.264
+ * @param roots with the avatar `demo`, published as H.264, by how it is spliced
  */
-export async function benchSessionsPerCore(root: string): Promise<Rows> {
+export async function benchSessionsPerCore(roots: Readonly<Record<string, string>>): Promise<Rows> {
   const rows: Record<string, string | number>[] = [];
-  for (const sessions of COUNTS) rows.push(await measure(root, sessions));
+  for (const [mode, root] of Object.entries(roots)) {
+    for (const sessions of COUNTS) rows.push(await measure(mode, root, sessions));
+  }
   return rows;
 }
 
-async function measure(root: string, count: number) {
+async function measure(mode: string, root: string, count: number) {
   const start = async (part: string, settings: object) => {
     const file = join(root, `${part}.yaml`);
     await writeFile(file, JSON.stringify({ server: { port: 0 }, log_level: "error", ...settings }));
@@ -39,11 +42,11 @@ async function measure(root: string, count: number) {
       const clients = await Promise.all(
         Array.from({ length: count }, () => joinAndSpeak(edge.url)),
       );
-      const speech = noiseOf(1);
+      const speech = await sampleSpeech();
       const feed = setInterval(() => {
         for (const client of clients) {
-          const waiting = client.sent - client.heardMs() * 16;
-          if (waiting < 3 * 16_000) client.say(speech);
+          const waiting = client.sent - (client.heardMs() * SAMPLE_RATE) / 1000;
+          if (waiting < 3 * SAMPLE_RATE) client.say(speech);
         }
       }, WAIT_MS);
       await pause(WARM_UP_MS);
@@ -62,6 +65,7 @@ async function measure(root: string, count: number) {
       const perFrame = usedMs / (frames() - seen);
       for (const { client } of clients) await client.close();
       return {
+        mode,
         sessions: count,
         "frames/s of each": round((frames() - seen) / count / seconds, 1),
         "of them speaking": `${Math.round((100 * (spoken() - said)) / (frames() - seen))} %`,

@@ -10,19 +10,30 @@ import { benchSessionsPerCore } from "./live-sessions-per-core.ts";
 
 /** Live sessions of the demo avatar: what they cost, and how soon they speak and are silent. */
 export async function benchLive(): Promise<Tables> {
-  const imported = await mkdtemp(join(tmpdir(), "mouthpiece-bench-"));
-  const root = await mkdtemp(join(tmpdir(), "mouthpiece-bench-"));
+  const folders: string[] = [];
+  const folder = async () => {
+    const path = await mkdtemp(join(tmpdir(), "mouthpiece-bench-"));
+    folders.push(path);
+    return path;
+  };
   try {
+    const imported = await folder();
     await writeBenchAvatars(imported);
-    const args = ["publish", "demo", "--root", imported, "--to", root, "--json"];
-    const status = await main([...args, "--formats", "jpeg,h264"]);
-    if (status !== 0) throw new Error(`publishing ended with ${status}`);
+    const publish = async (mode: string) => {
+      const root = await folder();
+      const args = ["publish", "demo", "--root", imported, "--to", root, "--json"];
+      const status = await main([...args, "--formats", "jpeg,h264", "--video-mode", mode]);
+      if (status !== 0) throw new Error(`publishing ended with ${status}`);
+      return root;
+    };
+    const [band, box] = [await publish("band"), await publish("box")];
     return {
-      "live sessions": await benchLiveCost(root),
-      "live latency": await benchLiveLatency(root),
-      "live sessions per core": await benchSessionsPerCore(root),
+      "live sessions, band": await benchLiveCost(band),
+      "live sessions, box": await benchLiveCost(box),
+      "live latency": await benchLiveLatency(band),
+      "live sessions per core": await benchSessionsPerCore({ band, box }),
     };
   } finally {
-    for (const folder of [imported, root]) await rm(folder, { recursive: true, force: true });
+    for (const path of folders) await rm(path, { recursive: true, force: true });
   }
 }

@@ -8,10 +8,14 @@ export interface ServerProcess {
 }
 
 const START_LIMIT_MS = 60_000;
+/** As `mouthpiece` starts Node: see cli/bin.js. */
+const NODE_OPTIONS = ["--initial-old-space-size=256"];
 
 /** Runs Node with these arguments until the server says `ready URL`. Its log is written, to nobody. */
 export async function startServer(args: readonly string[]): Promise<ServerProcess> {
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(process.execPath, [...NODE_OPTIONS, ...args], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const limit = setTimeout(() => reject(new Error(`${args[0]} did not start`)), START_LIMIT_MS);
   createInterface(child.stdout).on("line", (line) => {

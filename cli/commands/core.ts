@@ -23,8 +23,18 @@ export async function runCore(options: { config?: string }): Promise<void> {
   const admin = { logLevel, ...(path !== undefined && { reload }) };
   const starting = startCore(config, logger, admin);
   const running = await starting;
-  process.stdout.write(`${await running.deviceTable()}\nready ${running.url}\n`);
-  await runUntilStopped(() => running.stop(), 1000 * config.server.drain_timeout_s);
+  let isStopping = false;
+  const announce = async () => {
+    await running.preloaded();
+    const table = await running.deviceTable();
+    if (!isStopping) process.stdout.write(`${table}\nready ${running.url}\n`);
+  };
+  const stop = () => {
+    isStopping = true;
+    return running.stop();
+  };
+  // It serves, and can be told to stop, while it preloads.
+  await Promise.all([announce(), runUntilStopped(stop, 1000 * config.server.drain_timeout_s)]);
 }
 
 /** Paths in a configuration file are relative to it. */

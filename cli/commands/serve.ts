@@ -46,6 +46,7 @@ export async function runServe(options: { config?: string }): Promise<void> {
   });
   const core = await starting;
   try {
+    await core.preloaded();
     // The two share their tokens unless the edge has its own.
     const { token_file } = coreConfig.server;
     const edgeConfig = edgeConfigFrom({

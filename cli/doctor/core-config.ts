@@ -1,11 +1,9 @@
 import { silentLogger } from "../../avatar/logger.ts";
-import { BATCH, GraphBuilder } from "../../avatar/onnx/graph-builder.ts";
-import { add } from "../../avatar/onnx/operators.ts";
 import { readConfigFile } from "../../avatar/runtime/config-file.ts";
 import { Access } from "../../gpu-core/access/access.ts";
 import { type CoreConfig, executionProviders } from "../../gpu-core/config.ts";
-import { freeDeviceBytes } from "../../gpu-core/engine/device-memory.ts";
-import { createSession } from "../../gpu-core/model/session.ts";
+import { freeDeviceBytes, smiName } from "../../gpu-core/engine/device-memory.ts";
+import { proveDevice } from "../../gpu-core/model/device-proof.ts";
 import { coreConfigFrom } from "../commands/core.ts";
 import { formatBytes } from "../progress.ts";
 import { type Finding, fail, ok, warn, whyOf } from "./check.ts";
@@ -49,23 +47,20 @@ async function checkAccess({ server }: CoreConfig): Promise<Finding> {
   }
 }
 
-/** Whether a model can be loaded where the device would, and whether its memory is told. */
+/** Whether the device runs models, and whether its memory is told. */
 async function checkDevice(config: CoreConfig, device: number): Promise<Finding[]> {
   const providers = executionProviders(config, device);
   const name = `device ${device}`;
   const findings: Finding[] = [];
   try {
-    const session = await createSession(
-      { path: "a test graph", bytes: testGraph() },
-      { providers, deviceId: device, threads: 1 },
-    );
-    await session.release();
+    await proveDevice({ providers, deviceId: device, threads: 1 });
     findings.push(ok(name, `runs models on ${providers.join(", ")}`));
   } catch (error) {
     findings.push(fail(name, whyOf(error), "or leave the device out (gpus.count)"));
   }
   if (!providers.some((provider) => NVIDIA.includes(provider))) return findings;
-  const free = await freeDeviceBytes(device, silentLogger);
+  const gpu = smiName(device, process.env.CUDA_VISIBLE_DEVICES);
+  const free = gpu === null ? null : await freeDeviceBytes(gpu, silentLogger);
   const advice = "install nvidia-smi: without it models are reckoned by what the process grows";
   findings.push(
     free === null
@@ -73,11 +68,4 @@ async function checkDevice(config: CoreConfig, device: number): Promise<Finding[
       : ok(`${name} memory`, `${formatBytes(free)} free`),
   );
   return findings;
-}
-
-function testGraph(): Uint8Array {
-  const graph = new GraphBuilder("doctor");
-  const x = graph.input("x", [BATCH, 4]);
-  graph.output("y", add(graph, x, 1), [BATCH, 4]);
-  return graph.build();
 }

@@ -29,6 +29,7 @@ export class LiveSound {
   /** When what is in the decoder belongs. What comes out has times of its own, which know no pauses. */
   #timesMs: number[] = [];
   #endMs = -Infinity;
+  #loudEndMs = -Infinity;
 
   /** Make it while the browser counts what happens as the user's doing. */
   constructor() {
@@ -40,6 +41,11 @@ export class LiveSound {
   /** Up to here sound has come, on the session's clock. */
   get endMs(): number {
     return this.#endMs;
+  }
+
+  /** Up to here there is something to be heard, on the session's clock. */
+  get loudEndMs(): number {
+    return this.#loudEndMs;
   }
 
   get volume(): number {
@@ -90,6 +96,7 @@ export class LiveSound {
   void(): void {
     this.#order({ type: "void" });
     this.#endMs = -Infinity;
+    this.#loudEndMs = -Infinity;
     if (!this.#decoder) return;
     this.#closeDecoder();
     this.#openDecoder();
@@ -128,7 +135,11 @@ export class LiveSound {
 
   #play(samples: Float32Array<ArrayBuffer>, timeMs: number): void {
     const start = Math.round((timeMs * this.context.sampleRate) / 1000);
-    this.#endMs = Math.max(this.#endMs, timeMs + (1000 * samples.length) / SOUND_RATE);
+    const endMs = timeMs + (1000 * samples.length) / SOUND_RATE;
+    this.#endMs = Math.max(this.#endMs, endMs);
+    if (samples.some((sample) => Math.abs(sample) > SILENT)) {
+      this.#loudEndMs = Math.max(this.#loudEndMs, endMs);
+    }
     this.#order({ type: "sound", start, samples });
   }
 
@@ -155,6 +166,8 @@ export async function loadWorklets(context: AudioContext): Promise<void> {
 }
 
 const OPUS = { codec: "opus", sampleRate: SOUND_RATE, numberOfChannels: 1 } as const;
+/** -40 dBFS: the noise of a good microphone's pauses is below. */
+const SILENT = 0.01;
 const VOLUME_SECONDS = 0.01;
 /** Two seconds: what is further behind is not waited for. */
 const MOST_PACKETS = 100;

@@ -27,12 +27,26 @@ function run(
   return { late, moves };
 }
 
-test("it begins behind what comes first, and stays there while all is well", () => {
+test("it begins behind what comes first, and comes as near as what arrives lets it", () => {
   const clock = new PlayoutClock({ targetMs: 100 });
   assert.equal(clock.at(5000), -Infinity);
-  const { late, moves } = run(clock, { delayOf: (n) => (n * 7) % 30 });
-  assert.deepEqual({ late, moves }, { late: 0, moves: 1 });
-  assert.equal(clock.at(5000 + 20_000), 20_000 - 100);
+  const steady = run(clock, { delayOf: (n) => (n * 7) % 30 });
+  assert.deepEqual(steady, { late: 0, moves: 2 });
+  assert.equal(20_000 - clock.at(5000 + 20_000), 30 + 29, "30 ms behind the latest");
+  const wavering = new PlayoutClock({ targetMs: 300 });
+  run(wavering, { delayOf: (n) => (n % 4) * 50 });
+  assert.equal(
+    20_000 - wavering.at(5000 + 20_000),
+    150 / 2 + 150,
+    "half of its wavering behind it",
+  );
+});
+
+test("what is late again and again is left more time", () => {
+  const clock = new PlayoutClock({ targetMs: 100 });
+  // Every eighth second something takes 150 ms longer.
+  const { late } = run(clock, { seconds: 120, delayOf: (n) => (n % 200 === 199 ? 150 : 0) });
+  assert.ok(late <= 3, `${late} were late`);
 });
 
 test("what comes too late moves it back once, and the next are in time", () => {
@@ -40,7 +54,7 @@ test("what comes too late moves it back once, and the next are in time", () => {
   // From the fifth second on everything takes 200 ms longer.
   const { late, moves } = run(clock, { delayOf: (n) => (n > 125 ? 200 : 0) });
   assert.equal(late, 1);
-  assert.equal(moves, 2);
+  assert.equal(moves, 3, "to begin with, nearer, and back");
 });
 
 test("it comes nearer again, in a pause", () => {

@@ -106,7 +106,8 @@ export class SessionPlayback implements SessionMedia {
     const { kind, timestampMs: timeMs, isKeyFrame, segment } = header;
     const isSound = kind === "opus" || kind === "pcm";
     if (isSound && segment <= this.#voidSegment) return;
-    const isPause = this.timeMs > this.#soundEndMs;
+    const { sound } = this.#options;
+    const isPause = this.timeMs > Math.min(this.#soundEndMs, sound.loudEndMs);
     // A picture is there when it has been decoded.
     const readyMs = isSound ? 0 : (this.#pictures?.latencyMs ?? 0);
     // A pause in the sound is worse than a picture that is a little late.
@@ -118,7 +119,7 @@ export class SessionPlayback implements SessionMedia {
       this.#hurryUntilMs = -Infinity;
       const lengthMs = kind === "opus" ? OPUS_PACKET_MS : data.length / PCM_BYTES_PER_MS;
       this.#soundEndMs = Math.max(this.#soundEndMs, timeMs + lengthMs);
-      this.#options.sound.receive(data, timeMs);
+      sound.receive(data, timeMs);
     } else {
       this.#pictures?.add({ timeMs, data, isKeyFrame });
     }

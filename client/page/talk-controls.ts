@@ -8,6 +8,12 @@ const level = element("level", HTMLElement);
 
 /** The button and the space bar that are held, and the one that opens the microphone. */
 export function listenForTalk(talk: Talk): void {
+  // What presses without holding, such as a screen reader, begins with one click and ends with another.
+  button.addEventListener("click", ({ detail }) => {
+    if (detail !== 0) return;
+    if (talk.mode === "held") talk.release();
+    else void talk.hold();
+  });
   button.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     button.setPointerCapture(event.pointerId);
@@ -34,8 +40,11 @@ export function listenForTalk(talk: Talk): void {
     heldKey = null;
     talk.release();
   };
-  document.addEventListener("keyup", ({ key }) => {
-    if (key === heldKey) letGo();
+  document.addEventListener("keyup", (event) => {
+    if (event.key !== heldKey) return;
+    // It would be a click as well.
+    event.preventDefault();
+    letGo();
   });
   // Keys that are let go elsewhere are not told of.
   window.addEventListener("blur", letGo);

@@ -58,6 +58,12 @@ export class FrameLoop {
     return Math.floor((clock.now() - originMs) / FRAME_MS);
   }
 
+  /** Until the next frame is due. */
+  get nextInMs(): number {
+    const { clock, originMs } = this.#options;
+    return Math.max(0, originMs + (this.#frame + 1) * FRAME_MS - clock.now());
+  }
+
   start(): void {
     if (this.isRunning) return;
     this.#isRunning = true;

@@ -1,28 +1,33 @@
-import { FRAMES_PER_SECOND } from "../../avatar/speech-timing.ts";
-
-const FRAME_MS = 1000 / FRAMES_PER_SECOND;
 /** Until the core has been heard of. */
 const FIRST_GUESS_MS = 200;
-/** Windows of speech that are remembered: about three seconds. */
-const MEMORY = 8;
+/** What is longer ago than twice this says little about the core's load now. */
+const MEMORY_MS = 1500;
 const MARGIN = 1.25;
-const MIN_FRAMES = 2;
-const MAX_FRAMES = 25;
+/** What arrives wavers by so much, on its way to the edge and in its process. */
+const MARGIN_MS = 15;
+const MAX_MS = 1000;
 
 /** How far ahead of its time a mouth has to be asked for, by how long the core took lately. */
 export class LeadEstimate {
-  readonly #latenciesMs: number[] = [];
+  /** Of the present stretch of time, and of the one before it. */
+  #worstMs: number | null = null;
+  #worstBeforeMs = 0;
+  #beganMs = -Infinity;
 
-  /** @param latencyMs from asking to the first mouth */
-  observe(latencyMs: number): void {
-    this.#latenciesMs.push(latencyMs);
-    if (this.#latenciesMs.length > MEMORY) this.#latenciesMs.shift();
+  /** @param latencyMs from asking to the first mouth, which came at `atMs` */
+  observe(latencyMs: number, atMs: number): void {
+    const passedMs = atMs - this.#beganMs;
+    if (passedMs >= MEMORY_MS) {
+      this.#worstBeforeMs = passedMs < 2 * MEMORY_MS ? (this.#worstMs ?? 0) : 0;
+      this.#worstMs = latencyMs;
+      this.#beganMs = atMs;
+    }
+    this.#worstMs = Math.max(latencyMs, this.#worstMs ?? 0);
   }
 
-  get frames(): number {
-    const known = this.#latenciesMs;
-    const worst = known.length > 0 ? Math.max(...known) : FIRST_GUESS_MS;
-    const frames = Math.ceil((worst * MARGIN) / FRAME_MS) + 1;
-    return Math.min(MAX_FRAMES, Math.max(MIN_FRAMES, frames));
+  get ms(): number {
+    if (this.#worstMs === null) return FIRST_GUESS_MS;
+    const worst = Math.max(this.#worstMs, this.#worstBeforeMs);
+    return Math.min(MAX_MS, worst * MARGIN + MARGIN_MS);
   }
 }

@@ -207,12 +207,15 @@ export class LiveSession {
    */
   pushSpeech(samples: Int16Array, epoch = this.epoch): number {
     this.#checkAlive();
-    return this.#intake.push(samples, epoch);
+    const segment = this.#intake.push(samples, epoch);
+    this.#wakeTrack();
+    return segment;
   }
 
   /** What was pushed is all of it: the segment that is open ends there. */
   endSpeech(epoch = this.epoch): void {
     this.#intake.end(epoch);
+    this.#wakeTrack();
   }
 
   /** Silences the avatar, now. What has not been heard of any segment so far is void. */
@@ -241,6 +244,12 @@ export class LiveSession {
     this.#composers.keep(new Set());
     this.#tell((each) => each.ended?.(reason));
     this.#listeners.clear();
+  }
+
+  /** Mouths need not wait for the next frame to be asked for. */
+  #wakeTrack(): void {
+    if (this.#audience.size === 0 || this.#isFresh || !this.#loop.isRunning) return;
+    this.#track.wake(this.#position, this.#loop.nextInMs);
   }
 
   #checkAlive(): void {

@@ -78,12 +78,17 @@ export class MouthFeed {
       const mayGrow = !segment.isEnded && frames < SMALL_WINDOW_FRAMES;
       if (mayGrow && first >= urgent) return;
       this.#next += frames;
-      if (this.#isSilent(first, frames)) {
+      if (this.#areSilent(first, frames)) {
         for (let frame = first; frame < first + frames; frame++) this.#keep(frame, null);
       } else {
         void this.#ask(first, frames);
       }
     }
+  }
+
+  /** Whether no mouth is to be seen in a frame. */
+  isSilent(frame: number): boolean {
+    return mouthWeight(this.#options.segment, frame, this.#options.from) === 0;
   }
 
   /** Nothing of it is wanted any more. */
@@ -92,10 +97,9 @@ export class MouthFeed {
     this.#ready.clear();
   }
 
-  #isSilent(first: number, frames: number): boolean {
-    const { segment, from } = this.#options;
+  #areSilent(first: number, frames: number): boolean {
     for (let frame = first; frame < first + frames; frame++) {
-      if (mouthWeight(segment, frame, from) > 0) return false;
+      if (!this.isSilent(frame)) return false;
     }
     return true;
   }

@@ -13,6 +13,8 @@ import type { SpeechWindow } from "../speak/speech-windows.ts";
 const FORGET_SAMPLES = 2 * SAMPLE_RATE;
 /** Root mean square of 16-bit samples: -50 dBFS, above the noise of a good microphone's pauses. */
 const SILENT_RMS = 104;
+/** What is ahead of real time by more was not being spoken when it came. */
+const REAL_TIME_MS = 250;
 
 /** Speech from its first sample to its end, of which only what can still be needed is kept. */
 export class SpeechSegment {
@@ -21,11 +23,19 @@ export class SpeechSegment {
   readonly #buffer = new SampleBuffer();
   #isEnded = false;
   #isDiscarded = false;
+  readonly #beganMs: number;
   #lastPushMs: number;
+  #isInRealTime = true;
 
   constructor(id: number, nowMs: number) {
     this.id = id;
+    this.#beganMs = nowMs;
     this.#lastPushMs = nowMs;
+  }
+
+  /** Whether it comes as it is spoken: from a microphone, not from a synthesiser. */
+  get isInRealTime(): boolean {
+    return this.#isInRealTime;
   }
 
   get isEnded(): boolean {
@@ -65,6 +75,7 @@ export class SpeechSegment {
     if (this.#isDiscarded) return;
     this.#buffer.append(samples);
     this.#lastPushMs = nowMs;
+    if (this.samples / 16 - (nowMs - this.#beganMs) > REAL_TIME_MS) this.#isInRealTime = false;
   }
 
   end(): void {

@@ -14,6 +14,8 @@ const FRAME_MS = 1000 / FRAMES_PER_SECOND;
 const STARVED_MS = 1000;
 /** How often those who gave speech are told how far it is: five times a second. */
 const POSITION_FRAMES = 5;
+/** Less of a delay than these frames is not worth leaving silence out. */
+const MIN_SKIP_FRAMES = 2;
 /** Who is cut short shuts his mouth within two frames: half of it, and all of it. */
 const INTERRUPTED_STEP = 2;
 
@@ -89,10 +91,20 @@ export class SpeechTrack {
     this.#queue.push(segment);
   }
 
+  /**
+   * Something has come, or has ended: asks for mouths at once where that makes them sooner.
+   * @param position the next one to be shown
+   * @param inMs when that will be
+   */
+  wake(position: number, inMs: number): void {
+    this.#place(position, inMs);
+  }
+
   /** What is spoken at a position; they come one after the other. */
   at(position: number, timestampMs: number): SpokenMoment {
     this.#endStarved();
-    this.#place(position);
+    this.#pause(position);
+    this.#place(position, 0);
     const run = this.#run;
     if (!run) return this.#silence();
     const { segment, feed, start } = run;
@@ -156,28 +168,61 @@ export class SpeechTrack {
     return { segment: null, sound: null, mouth: this.#closing };
   }
 
-  /** Sees to it that what can be spoken has its place, and that its mouths are asked for. */
-  #place(position: number): void {
+  /**
+   * Sees to it that what can be spoken has its place, and that its mouths are asked for.
+   * @param inMs until the position is shown
+   */
+  #place(position: number, inMs: number): void {
     const [segment, after] = this.#queue;
     if (!segment) return;
-    const run = this.#run;
-    if (run && this.#mustPause(run, position)) this.#stopRuns();
-    const { frames: lead } = this.#options.lead;
+    const earliest = position + this.#leadFrames(inMs);
     if (!this.#run && this.#canBegin(segment, this.#next)) {
-      this.#run = this.#begin(segment, this.#next, position + lead - this.#next);
+      this.#run = this.#begin(segment, this.#next, earliest - this.#next);
     }
-    if (this.#run) this.#pump(this.#run, this.#next, position);
+    // Those cannot wait that would be late if they were asked for a frame from now.
+    if (this.#run) this.#run.feed.pump(this.#next, earliest + 1 - this.#run.start);
     const end = this.#run && segment.frames !== null ? this.#run.start + segment.frames : null;
-    if (end === null || !after || end - position > lead) return;
+    if (end === null || !after || end > earliest) return;
     if (!this.#following && this.#canBegin(after, 0)) {
-      this.#following = this.#begin(after, 0, Math.max(end, position + lead));
+      this.#following = this.#begin(after, 0, earliest);
     }
-    if (this.#following) this.#pump(this.#following, 0, position);
+    this.#following?.feed.pump(0, earliest + 1 - this.#following.start);
   }
 
-  #pump({ feed, start }: Run, shown: number, position: number): void {
-    // Those that are due at the next position but the core's time from now.
-    feed.pump(shown, position - start + this.#options.lead.frames + 1);
+  /** Frames that pass, from one on that is shown in so many milliseconds, until the core has answered. */
+  #leadFrames(inMs: number): number {
+    return Math.max(0, Math.ceil((this.#options.lead.ms - inMs) / FRAME_MS));
+  }
+
+  /** A run that has missed its place, or is later than it need be, ends: it is placed anew. */
+  #pause(position: number): void {
+    const run = this.#run;
+    if (!run) return;
+    if (this.#mustPause(run, position)) {
+      this.#stopRuns();
+      return;
+    }
+    const skipped = this.#skippable(run);
+    if (skipped < MIN_SKIP_FRAMES) return;
+    this.#stopRuns();
+    this.#next += skipped;
+    this.#run = this.#begin(run.segment, this.#next, position - this.#next);
+  }
+
+  /**
+   * Frames of silence that can be left out. Speech that comes as it is spoken has no more
+   * waiting than the core's time takes, unless something was late: pauses that were made
+   * then are taken back here, so that a conversation does not become slower and slower.
+   */
+  #skippable({ segment, feed }: Run): number {
+    if (segment.isEnded || !segment.isInRealTime) return 0;
+    const lead = this.#leadFrames(0) + 1;
+    const delay = segment.mouthFrames - this.#next - lead;
+    if (delay < MIN_SKIP_FRAMES || this.#closing !== null) return 0;
+    // The mouths behind the silence have to be asked for yet.
+    let silent = 0;
+    while (silent < delay + lead && feed.isSilent(this.#next + silent)) silent++;
+    return Math.min(delay, silent - lead);
   }
 
   /** Whether the run has missed its place, and what it waited for is there: it is placed anew. */
@@ -198,7 +243,7 @@ export class SpeechTrack {
 
   #begin(segment: SpeechSegment, from: number, start: number): Run {
     const { core, avatar, clock, requestId } = this.#options;
-    const onLatency = (ms: number) => this.#options.lead.observe(ms);
+    const onLatency = (ms: number) => this.#options.lead.observe(ms, clock.now());
     const options = { core, avatar, clock, requestId, segment, from, start, onLatency };
     return { segment, feed: new MouthFeed(options), from, start };
   }

@@ -23,6 +23,10 @@ const GIGABYTE = 1024 ** 3;
  * grows. Held down, it stays flat, and a third smaller. Other allocators ignore it.
  */
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(1024 ** 2) };
+/** A process that is killed ends within it, unless its driver holds it in the kernel. */
+const KILL_LIMIT_MS = 2000;
+/** CUDA numbers GPUs by their speed unless told otherwise, and nvidia-smi as they sit in the machine. */
+const GPU_ORDER = { CUDA_DEVICE_ORDER: "PCI_BUS_ID" };
 /** onnxruntime reports its use to its makers, and writes what it could not send to the home folder. */
 const NO_REPORTS = { ORT_DISABLE_TELEMETRY: "1" };
 
@@ -63,8 +67,11 @@ export interface ChildOptions {
   readonly clock: Clock;
   /** All workers take commands. */
   onReady(): void;
-  /** Called once, whatever ended it. Every call was rejected before. */
-  onEnd(how: string): void;
+  /**
+   * Called once, whatever ended it. Every call was rejected before.
+   * @param gone resolves when there is no process any more, which may never be
+   */
+  onEnd(how: string, gone: Promise<void>): void;
 }
 
 /**
@@ -79,13 +86,16 @@ export class DeviceChild {
   rssBytes = 0;
   readonly #options: ChildOptions;
   readonly #child: ChildProcess;
+  readonly #pipe: Duplex | undefined;
   readonly #send: (message: ToDevice, payload?: Uint8Array) => void;
   /** In the order they were sent, which is that in which each worker does its own. */
   readonly #calls = new Map<number, Call>();
   /** By worker: ends the limit of what it is at. */
   readonly #cancelLimits = new Map<number, () => void>();
   readonly #cancelStart: () => void;
+  readonly #gone = Promise.withResolvers<void>();
   #cancelPing: () => void = () => {};
+  #cancelKill: () => void = () => {};
   #lastCall = 0;
   #lastPing = 0;
   #starting: number;
@@ -107,7 +117,7 @@ export class DeviceChild {
     ];
     const child = spawn(process.execPath, args, {
       stdio: ["ignore", "inherit", "inherit", "pipe"],
-      env: { ...ALLOCATOR, ...NO_REPORTS, ...process.env },
+      env: { ...ALLOCATOR, ...GPU_ORDER, ...NO_REPORTS, ...process.env },
     });
     this.#child = child;
     // Of a process that could not be made, for want of a file descriptor, Node
@@ -115,30 +125,44 @@ export class DeviceChild {
     const stdio: readonly unknown[] | undefined = child.stdio;
     // stdio says that the fourth is a pipe, which is a duplex socket.
     const pipe = stdio?.[3] as Duplex | undefined;
+    this.#pipe = pipe;
     pipe?.on("error", () => {});
     const onMessage = (message: FromDevice, payload: Uint8Array<ArrayBuffer>) => {
       if ("pong" in message) this.#onPong(message);
       else if (message.event.type === "started") this.#onStarted();
+      else if (message.event.type === "unfit") this.kill(message.event.reason);
       else this.#settle(message, payload);
     };
     this.#send = pipe ? openMessageChannel(pipe, onMessage) : () => {};
     this.#cancelStart = clock.after(1000 * supervision.start_timeout_s, () =>
       this.kill(`it did not start within ${supervision.start_timeout_s} s`),
     );
-    child.on("error", (error) => this.#onEnd(error.message));
-    child.on("exit", (code, signal) =>
-      this.#onEnd(this.#why ?? String(signal ?? `status ${code}`)),
-    );
+    child.on("error", (error) => {
+      // Of one that was made it tells that it cannot be killed.
+      if (child.pid !== undefined) return;
+      this.#gone.resolve();
+      this.#onEnd(error.message);
+    });
+    child.on("exit", (code, signal) => {
+      this.#gone.resolve();
+      this.#onEnd(this.#why ?? String(signal ?? `status ${code}`));
+    });
   }
 
   get pid(): number | undefined {
     return this.#child.pid;
   }
 
-  /** Ends it at once. @param why for the log and for those whose calls it had */
+  /** Ends it at once, or gives it up. @param why for the log and for those whose calls it had */
   kill(why: string): void {
-    this.#why ??= why;
+    if (this.#why !== null) return;
+    this.#why = why;
     this.#child.kill("SIGKILL");
+    this.#cancelKill = this.#options.clock.after(KILL_LIMIT_MS, () => {
+      // It is not to keep this process as well.
+      this.#child.unref();
+      this.#onEnd(`${why}; it does not end: its driver holds it`);
+    });
   }
 
   /** Stops it where it is, for tests. Killing it still works. */
@@ -240,12 +264,15 @@ export class DeviceChild {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#why ??= how;
+    this.#cancelKill();
+    // What it would still say is not to be heard.
+    this.#pipe?.destroy();
     this.#cancelStart();
     this.#cancelPing();
     for (const cancel of this.#cancelLimits.values()) cancel();
     for (const call of this.#calls.values()) call.reject(this.#lost(how));
     this.#calls.clear();
-    this.#options.onEnd(how);
+    this.#options.onEnd(how, this.#gone.promise);
   }
 
   #lost(how: string): CoreError {

@@ -4,17 +4,25 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { silentLogger } from "../../avatar/logger.ts";
 import { temporaryFolder } from "../../test/support/tiny-avatar.ts";
-import { freeDeviceBytes, parseFreeBytes } from "./device-memory.ts";
+import { freeDeviceBytes, parseFreeBytes, smiName } from "./device-memory.ts";
 
 const MEBIBYTE = 1024 ** 2;
 
 test("reads what nvidia-smi says of one GPU", () => {
-  const output = "0, 23040\n1, 81046\n10, 5\n";
-  assert.equal(parseFreeBytes(output, 1), 81_046 * MEBIBYTE);
-  assert.equal(parseFreeBytes(output, 10), 5 * MEBIBYTE);
-  assert.equal(parseFreeBytes(output, 2), null);
-  assert.equal(parseFreeBytes("0, [N/A]\n", 0), null);
-  assert.equal(parseFreeBytes("No devices were found\n", 0), null);
+  assert.equal(parseFreeBytes("81046\n"), 81_046 * MEBIBYTE);
+  assert.equal(parseFreeBytes("[N/A]\n"), null);
+  assert.equal(parseFreeBytes("No devices were found\n"), null);
+  assert.equal(parseFreeBytes("23040\n81046\n"), null);
+  assert.equal(parseFreeBytes(""), null);
+});
+
+test("asks for the GPU that CUDA shows under a number", () => {
+  assert.equal(smiName(1, undefined), "1");
+  assert.equal(smiName(1, "3,5"), "5");
+  assert.equal(smiName(0, "GPU-8932f937-d72c, GPU-1c"), "GPU-8932f937-d72c");
+  assert.equal(smiName(1, "GPU-8932f937-d72c, GPU-1c"), "GPU-1c");
+  assert.equal(smiName(2, "3,5"), null);
+  assert.equal(smiName(0, ""), null);
 });
 
 test("asks the program for the GPU, and knows nothing when it fails or is not there", async (t) => {
@@ -27,10 +35,10 @@ test("asks the program for the GPU, and knows nothing when it fails or is not th
   };
   const good = await program(
     "good",
-    'for a in "$@"; do case "$a" in --id=*) echo "$(echo "$a" | cut -c 6-), 77";; esac; done',
+    'for a in "$@"; do case "$a" in --id=*) echo "$(echo "$a" | cut -c 6-)7";; esac; done',
   );
-  assert.equal(await freeDeviceBytes(3, silentLogger, good), 77 * MEBIBYTE);
+  assert.equal(await freeDeviceBytes("3", silentLogger, good), 37 * MEBIBYTE);
   const bad = await program("bad", "echo driver mismatch; exit 9");
-  assert.equal(await freeDeviceBytes(0, silentLogger, bad), null);
-  assert.equal(await freeDeviceBytes(0, silentLogger, join(folder, "absent")), null);
+  assert.equal(await freeDeviceBytes("0", silentLogger, bad), null);
+  assert.equal(await freeDeviceBytes("0", silentLogger, join(folder, "absent")), null);
 });

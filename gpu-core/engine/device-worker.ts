@@ -66,7 +66,8 @@ export class DeviceWorker implements InferenceWorker {
     const command = { type: "batch", model, count } as const;
     const options = { timeoutMs: this.#runTimeoutMs, payload: tensors };
     const { done, payload } = await this.device.call(this.index, command, options);
-    const bytes = done.rssBytes ?? 0;
+    // What a GPU gave is not told by the process's memory.
+    const bytes = this.device.kind === "cpu" ? (done.rssBytes ?? 0) : 0;
     return {
       outputs: payload,
       times: timesOf(done.times),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { ChildProcess, execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { VirtualClock } from "../../avatar/clock.ts";
@@ -13,10 +13,11 @@ const WAIT_MS = 20_000;
 /** Starts devices of real processes, which end with the test. */
 async function startEngine(
   t: { after(end: () => Promise<void>): void },
-  settings: { devices?: number; supervision?: object; faults?: object[] } = {},
+  settings: { devices?: number; gpus?: object; supervision?: object; faults?: object[] } = {},
 ) {
   const { devices = 1, supervision = {}, faults = [] } = settings;
-  const config = { gpus: { count: devices, cpu_threads_per_worker: 1 }, supervision, faults };
+  const gpus = { count: devices, cpu_threads_per_worker: 1, ...settings.gpus };
+  const config = { gpus, supervision, faults };
   const engine = new Engine(parseCoreConfig(config, "test"), silentLogger);
   t.after(() => engine.stop());
   const states: DeviceState[][] = engine.devices.map(() => []);
@@ -138,26 +139,63 @@ test("a start that is slow but in time is none that failed", async (t) => {
   assert.equal(engine.devices[0]!.restarts, 0);
 });
 
-test("one broken device does not keep the others from starting; it is taken out and tried again", async (t) => {
+test("a process that cannot be killed is given up, and waited for before the next one", async (t) => {
+  const { engine } = await startEngine(t);
+  const device = engine.devices[0]!;
+  const stuck = device.pid!;
+  process.kill(stuck, "SIGSTOP");
+  // What a driver does that does not come back.
+  const deaf = t.mock.method(ChildProcess.prototype, "kill", () => true);
+  t.after(() => isAlive(stuck) && process.kill(stuck, "SIGKILL"));
+  const call = device.call(0, { type: "unload", model: "nobody" }, { timeoutMs: 100 });
+  await assert.rejects(call, /unload took over 0.1 s; it does not end: its driver holds it/);
+  assert.equal(device.state, "down");
+  assert.equal(device.isComingUp, false, "nobody is to wait for it");
+  assert.equal(isAlive(stuck), true);
+  deaf.mock.restore();
+  process.kill(stuck, "SIGKILL");
+  await until(engine, () => device.state === "ready");
+  assert.equal(device.restarts, 1);
+});
+
+test("a device that keeps ending is taken out while others serve, and tried again", async (t) => {
   const { engine, states } = await startEngine(t, {
     devices: 2,
     supervision: { max_restarts: 2, restart_window_s: 5 },
-    faults: [{ point: "device.start", action: "exit", device: 0, count: 3 }],
+    faults: [{ point: "device.start", action: "exit", device: 0, skip: 1, count: 2 }],
   });
-  assert.equal(engine.devices[1]!.state, "ready");
   const broken = engine.devices[0]!;
+  // Taken out is what can be spared.
+  await until(engine, () => engine.devices.every(({ state }) => state === "ready"));
+  process.kill(broken.pid!, "SIGKILL");
   await until(engine, () => broken.state === "failed");
   assert.equal(broken.isComingUp, false);
   await until(engine, () => broken.state === "ready");
   assert.deepEqual(
     states[0]!.filter((state) => state !== "starting"),
-    ["down", "down", "failed", "ready"],
+    ["ready", "down", "down", "failed", "ready"],
   );
 });
 
-test("when no device starts the error says where to look, and no process is left", async (t) => {
+test("when no device starts the error says why and where to look, and no process is left", async (t) => {
   const faults = [{ point: "device.start", action: "exit", count: 0 }];
-  await assert.rejects(startEngine(t, { faults }), /no device started/);
+  await assert.rejects(
+    startEngine(t, { faults }),
+    /no device started \(device 0: injected fault\): `mouthpiece doctor`/,
+  );
+});
+
+test("a GPU without its libraries is no device, which is said, while the others serve", async (t) => {
+  const gpus = { enabled: true, execution_providers: ["cuda"] };
+  await assert.rejects(
+    startEngine(t, { gpus }),
+    /no device started \(device 0: .*the execution provider cuda is not installed/,
+  );
+  const mixed = { ...gpus, devices: { 1: { execution_providers: ["cpu"] } } };
+  const { engine, states } = await startEngine(t, { devices: 2, gpus: mixed });
+  assert.equal(engine.devices[1]!.state, "ready");
+  assert.match(engine.devices[0]!.lastEnd ?? "", /cuda is not installed/);
+  assert.ok(!states[0]!.includes("ready"));
 });
 
 test("stop() while devices start ends them", async (t) => {

@@ -9,7 +9,7 @@ import {
   type ChildOptions,
   DeviceChild,
 } from "./device-child.ts";
-import { freeDeviceBytes } from "./device-memory.ts";
+import { freeDeviceBytes, smiName } from "./device-memory.ts";
 import { DeviceWorker } from "./device-worker.ts";
 import type { DeviceState, InferenceDevice } from "./inference-worker.ts";
 import type { WorkerCommand, WorkerOptions } from "./messages.ts";
@@ -41,6 +41,8 @@ export class Device implements InferenceDevice {
   readonly options: DeviceOptions;
   readonly workers: readonly DeviceWorker[];
   restarts = 0;
+  /** How its last process ended; null before. */
+  lastEnd: string | null = null;
   readonly #policy: RestartPolicy;
   readonly #listeners: (() => void)[] = [];
   #state: DeviceState = "starting";
@@ -116,13 +118,13 @@ export class Device implements InferenceDevice {
         logger.info("device ready", { device: index, pid: this.pid, workers });
         this.#become("ready");
       },
-      onEnd: (how) => this.#onEnd(how),
+      onEnd: (how, gone) => this.#onEnd(how, gone),
     };
     try {
       this.#child = new DeviceChild(options);
     } catch (error) {
       // The machine has no memory for another process, perhaps: nobody else could catch it.
-      this.#onEnd(String(error));
+      this.#onEnd(String(error), Promise.resolve());
       return;
     }
     this.#become("starting");
@@ -145,7 +147,9 @@ export class Device implements InferenceDevice {
   call(worker: number, command: WorkerCommand, options: CallOptions): Promise<CallResult> {
     if (this.#state !== "ready" || !this.#child) {
       return Promise.reject(
-        new CoreError("unavailable", `device ${this.index} is being started: try again shortly`),
+        new CoreError("unavailable", `device ${this.index} is being started: try again shortly`, {
+          reason: "no_device",
+        }),
       );
     }
     return this.#child.call(worker, command, options);
@@ -165,7 +169,9 @@ export class Device implements InferenceDevice {
   /** Free memory of a GPU in bytes; null on a CPU, and where nothing tells it. */
   async freeBytes(): Promise<number | null> {
     if (this.kind === "cpu" || this.kind === "webgpu") return null;
-    return freeDeviceBytes(this.options.worker.session.deviceId, this.options.logger);
+    const { worker, logger } = this.options;
+    const gpu = smiName(worker.session.deviceId, process.env.CUDA_VISIBLE_DEVICES);
+    return gpu === null ? null : freeDeviceBytes(gpu, logger);
   }
 
   /** Ends the process at once; what is under way fails. Call it after draining. */
@@ -181,20 +187,26 @@ export class Device implements InferenceDevice {
     return this.#stopped;
   }
 
-  #onEnd(how: string): void {
+  #onEnd(how: string, gone: Promise<void>): void {
     const { index, logger, clock, othersServe } = this.options;
     const didWork = (this.#child?.completed ?? 0) > 0;
     this.#child = null;
+    this.lastEnd = how;
     if (this.#stopped) {
       this.#become("down");
       this.#onEnded();
       return;
     }
     const { type, inMs } = this.#policy.ended(clock.now(), didWork, othersServe());
-    this.#restartAtMs = clock.now() + inMs;
-    this.#cancelRestart = clock.after(inMs, () => {
-      this.restarts++;
-      this.start();
+    this.#restartAtMs = Number.POSITIVE_INFINITY;
+    // As long as the old process has the GPU, another one would get stuck like it.
+    void gone.then(() => {
+      if (this.#stopped) return;
+      this.#restartAtMs = clock.now() + inMs;
+      this.#cancelRestart = clock.after(inMs, () => {
+        this.restarts++;
+        this.start();
+      });
     });
     const message = type === "take-out" ? "device taken out" : "device ended";
     logger.error(message, { device: index, how, startsAgainInMs: inMs });

@@ -50,10 +50,13 @@ export class Engine implements InferenceEngine {
   async start(): Promise<void> {
     await Promise.all(this.devices.map((device) => this.#startOne(device)));
     if (this.devices.some(({ state }) => state === "ready")) return;
+    const reasons = this.devices.map(
+      ({ index, lastEnd }) => `device ${index}: ${lastEnd ?? "it is still starting"}`,
+    );
     await this.stop();
     throw new CoreError(
       "unavailable",
-      "no device started: the log says why, `mouthpiece doctor` looks at the machine",
+      `no device started (${reasons.join("; ")}): \`mouthpiece doctor\` looks at the machine`,
     );
   }
 

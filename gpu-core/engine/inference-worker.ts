@@ -83,7 +83,7 @@ export interface TensorResult {
   /** float32 [n,3,320,320] */
   readonly outputs: Uint8Array<ArrayBuffer>;
   readonly times: BatchTimes;
-  /** The model's memory grew by so much: its first run on tensors needs a session of its own. */
+  /** The model's memory was measured to grow by so much: its first run on tensors needs a session of its own. */
   readonly growth?: ModelMemory;
 }
 

@@ -106,8 +106,10 @@ export interface PingMessage {
 }
 
 export type WorkerEvent =
-  /** The worker thread runs and waits for commands. */
+  /** The worker thread has run something on its device, and waits for commands. */
   | { readonly type: "started" }
+  /** Instead of `started`: the device does not run anything. */
+  | { readonly type: "unfit"; readonly reason: string }
   /** Payload: the region's pixels, 8-bit RGB. */
   | { readonly type: "region"; readonly item: number }
   /** Payload of a batch: the outputs, float32 [n,3,320,320]. */

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { AvatarError } from "../../avatar/avatar-error.ts";
-import { CoreError, type ErrorData, toErrorData } from "../core-error.ts";
+import { toErrorData } from "../core-error.ts";
+import { proveDevice } from "../model/device-proof.ts";
+import { judgeFailure } from "./judge-failure.ts";
 import { NO_PAYLOAD } from "./message-channel.ts";
 import type { WorkerCommand, WorkerEvent, WorkerOptions } from "./messages.ts";
 import { WorkerState } from "./worker-state.ts";
@@ -28,7 +29,13 @@ if (!port) throw new Error("worker-thread.ts runs as a worker thread");
 // The device process starts this thread with exactly these options.
 const options = workerData as WorkerOptions;
 const state = new WorkerState(options);
-let tail: Promise<void> = Promise.resolve();
+const prove = () => proveDevice(options.session);
+const doubt = options.session.providers[0] === "cpu" ? null : prove;
+// A device that cannot run anything is to be known before a model meets it.
+let tail: Promise<void> = prove().then(
+  () => send(0, { type: "started" }),
+  (error: unknown) => send(0, { type: "unfit", reason: toErrorData(error).message }),
+);
 
 port.on("message", ({ call, command, payload }: ThreadCommand) => {
   if (command.type === "close-speech") {
@@ -41,25 +48,14 @@ port.on("message", ({ call, command, payload }: ThreadCommand) => {
     try {
       await state.execute(command, payload, (event, bytes) => send(call, event, bytes));
     } catch (error) {
-      send(call, failed(error));
+      send(call, await judgeFailure(error, doubt));
     }
   });
 });
-send(0, { type: "started" });
 
 function send(call: number, event: WorkerEvent, payload: Uint8Array = NO_PAYLOAD): void {
   // onnxruntime owns the buffers of its outputs, and scratch space is reused.
   const owned = payload.length === 0 ? NO_PAYLOAD : payload.slice();
   const message: ThreadEvent = { call, event, payload: owned };
   port?.postMessage(message, payload.length === 0 ? [] : [owned.buffer]);
-}
-
-function failed(error: unknown): WorkerEvent {
-  if (error instanceof AvatarError) {
-    return { type: "failed", error: { code: "failed_precondition", message: error.message } };
-  }
-  const described: ErrorData = toErrorData(error);
-  // What the runtime of a GPU throws may stay with the device: CUDA errors are sticky.
-  const isDeviceFault = !(error instanceof CoreError) && options.session.providers[0] !== "cpu";
-  return { type: "failed", error: described, ...(isDeviceFault && { isDeviceFault }) };
 }

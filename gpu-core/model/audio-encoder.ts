@@ -6,6 +6,7 @@ import {
   findTensor,
   floatOutput,
   floatTensor,
+  runSession,
   type SessionOptions,
 } from "./session.ts";
 
@@ -44,9 +45,13 @@ export class AudioEncoder {
    * @returns float32 [512]
    */
   async run(mel: Float32Array): Promise<Float32Array> {
-    const outputs = await this.#session.run({
-      [this.#input]: floatTensor(mel, [1, 1, MEL_BANDS, ENCODER_ROWS]),
-    });
+    const outputs = await runSession(
+      this.#session,
+      {
+        [this.#input]: floatTensor(mel, [1, 1, MEL_BANDS, ENCODER_ROWS]),
+      },
+      this.#path,
+    );
     return floatOutput(outputs, this.#output, FEATURE_SIZE, this.#path);
   }
 

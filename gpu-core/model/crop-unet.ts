@@ -8,6 +8,7 @@ import {
   createSession,
   floatTensor,
   type ModelFile,
+  runSession,
   type SessionOptions,
 } from "./session.ts";
 import { PIXEL_BYTES } from "./visual-tensor.ts";
@@ -59,10 +60,14 @@ export class CropUnet {
    */
   async run(crops: Uint8Array, audio: Float32Array, n: number): Promise<Uint8Array> {
     if (n > 1 && this.#isFixedBatch) return this.#runOneByOne(crops, audio, n);
-    const outputs = await this.#session.run({
-      [WRAPPED.reference]: byteTensor(crops, [n, REFERENCE_SIZE, REFERENCE_SIZE, 3]),
-      [this.#audio]: floatTensor(audio, [n, 32, 16, 16]),
-    });
+    const outputs = await runSession(
+      this.#session,
+      {
+        [WRAPPED.reference]: byteTensor(crops, [n, REFERENCE_SIZE, REFERENCE_SIZE, 3]),
+        [this.#audio]: floatTensor(audio, [n, 32, 16, 16]),
+      },
+      this.#path,
+    );
     return byteOutput(outputs, WRAPPED.output, n * PIXEL_BYTES, this.#path);
   }
 

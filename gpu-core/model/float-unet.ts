@@ -7,6 +7,7 @@ import {
   floatOutput,
   floatTensor,
   type ModelFile,
+  runSession,
   type SessionOptions,
 } from "./session.ts";
 import { MODEL_SIZE } from "./visual-tensor.ts";
@@ -74,10 +75,14 @@ export class FloatUnet {
    */
   async run(visual: Float32Array, audio: Float32Array, n: number): Promise<Float32Array> {
     if (n > 1 && this.#isFixedBatch) return this.#runOneByOne(visual, audio, n);
-    const outputs = await this.#session.run({
-      [this.#visual]: floatTensor(visual, [n, 6, MODEL_SIZE, MODEL_SIZE]),
-      [this.#audio]: floatTensor(audio, [n, 32, 16, 16]),
-    });
+    const outputs = await runSession(
+      this.#session,
+      {
+        [this.#visual]: floatTensor(visual, [n, 6, MODEL_SIZE, MODEL_SIZE]),
+        [this.#audio]: floatTensor(audio, [n, 32, 16, 16]),
+      },
+      this.#path,
+    );
     return floatOutput(outputs, this.#output, n * OUTPUT_TENSOR_SIZE, this.#path);
   }
 

@@ -4,7 +4,17 @@ import { CoreError } from "../core-error.ts";
 
 /** What onnxruntime says when a provider or one of its libraries is not there. */
 const PROVIDER_IS_MISSING =
-  /Failed to load (?:shared )?library|providers_shared|not been built|no available backend|is not supported/i;
+  /Failed to load (?:shared )?library|providers_shared|not been built|no available backend|is not supported|no supported adapters/i;
+
+/**
+ * What onnxruntime has said, of a model or of the device that was to run it:
+ * which of the two, only the device can tell (`judgeFailure`).
+ */
+export class OnnxError extends CoreError {
+  constructor(message: string, cause: unknown) {
+    super("failed_precondition", message, { cause });
+  }
+}
 
 /** Where a session runs. */
 export interface SessionOptions {
@@ -33,7 +43,7 @@ export interface TensorSpec {
 
 /**
  * Loads a model.
- * @throws CoreError `failed_precondition` when it is damaged or does not fit the device.
+ * @throws OnnxError when it is damaged or does not fit the device, or the device does not work
  */
 export async function createSession(
   { path, bytes }: ModelFile,
@@ -41,7 +51,10 @@ export async function createSession(
 ): Promise<InferenceSession> {
   const { providers, deviceId } = options;
   const settings: InferenceSession.SessionOptions = {
-    executionProviders: providers.map((name) => (name === "cpu" ? name : { name, deviceId })),
+    executionProviders: providers.map((name) =>
+      // WebGPU takes the system's own choice, and refuses an index.
+      name === "cpu" || name === "webgpu" ? name : { name, deviceId },
+    ),
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
@@ -61,16 +74,29 @@ export async function createSession(
       ? await InferenceSession.create(bytes, settings)
       : await InferenceSession.create(path, settings);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = saidBy(cause);
     const advice = PROVIDER_IS_MISSING.test(why)
       ? `the execution provider ${providers[0]} is not installed (npm install with ONNXRUNTIME_NODE_INSTALL=cuda12 brings CUDA), or gpus.execution_providers names another one than this machine has`
       : "export the model again";
-    throw new CoreError(
-      "failed_precondition",
-      `onnxruntime cannot load ${path}: ${why.trim()}; ${advice}`,
-      { cause },
-    );
+    throw new OnnxError(`onnxruntime cannot load ${path}: ${why}; ${advice}`, cause);
   }
+}
+
+/** Runs a model. @throws OnnxError */
+export async function runSession(
+  session: InferenceSession,
+  feeds: InferenceSession.FeedsType,
+  path: string,
+): Promise<InferenceSession.OnnxValueMapType> {
+  try {
+    return await session.run(feeds);
+  } catch (cause) {
+    throw new OnnxError(`onnxruntime cannot run ${path}: ${saidBy(cause)}`, cause);
+  }
+}
+
+function saidBy(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).trim();
 }
 
 /**

@@ -27,7 +27,9 @@ export class CoreGauges {
     this.#replicas = this.#gauge("model_replicas", "Copies beyond the first one of each model.");
     this.#hostMemory = this.#gauge("host_memory_bytes", "Memory of all models as measured.");
     this.#hostBudget = this.#gauge("host_memory_budget_bytes", "Memory that models may have.");
-    this.#requests = this.#gauge("queued_requests", "Requests that wait or run.", ["state"]);
+    this.#requests = this.#gauge("queued_requests", "Requests that wait for a load, wait or run.", [
+      "state",
+    ]);
     this.#models = this.#gauge("models", "Copies of models in a device's memory.", ["device"]);
     this.#memory = this.#gauge("model_memory_bytes", "Memory of a device's models as measured.", [
       "device",
@@ -61,13 +63,14 @@ export class CoreGauges {
   }
 
   show(now: CoreSnapshot): void {
-    this.#ready.set(now.isReady ? 1 : 0);
+    this.#ready.set(now.isUp ? 1 : 0);
     this.#modelsMax.set(now.maxModels);
     this.#replicas.set(now.replicas);
     this.#hostMemory.set(now.hostMemoryBytes);
     this.#hostBudget.set(now.hostMemoryBudgetBytes);
     this.#requests.set({ state: "waiting" }, now.waitingRequests);
     this.#requests.set({ state: "running" }, now.runningRequests);
+    this.#requests.set({ state: "loading" }, now.loadingRequests);
     // Counted elsewhere: what is shown is their sum.
     this.#restarts.reset();
     for (const device of now.devices) {

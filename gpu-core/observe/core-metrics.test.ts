@@ -13,13 +13,14 @@ const device = (index: number) => ({
   restarts: 2,
 });
 const SNAPSHOT: CoreSnapshot = {
-  isReady: true,
+  isUp: true,
   maxModels: 1200,
   replicas: 1,
   hostMemoryBytes: 600,
   hostMemoryBudgetBytes: 2000,
   waitingRequests: 4,
   runningRequests: 2,
+  loadingRequests: 3,
   devices: [device(0), { ...device(1), state: "failed" }],
   spans: { exported: 7, failed: 1, dropped: 0 },
 };
@@ -35,16 +36,20 @@ async function samples(metrics: CoreMetrics, family: string): Promise<string[]> 
 
 test("events are counted exactly, per label", async () => {
   const metrics = new CoreMetrics(async () => SNAPSHOT);
-  metrics.requestEnded({ method: "InferSpeech", code: "ok", durationMs: 300 });
-  metrics.requestEnded({ method: "InferSpeech", code: "ok", durationMs: 3000 });
-  metrics.requestEnded({ method: "InferBatch", code: "resource_exhausted", durationMs: 1 });
+  const ok = { method: "InferSpeech", code: "ok", reason: "ok" };
+  metrics.requestEnded({ ...ok, durationMs: 300 });
+  metrics.requestEnded({ ...ok, durationMs: 3000 });
+  const full = { method: "InferBatch", code: "resource_exhausted", reason: "queue_full" };
+  metrics.requestEnded({ ...full, durationMs: 1 });
   const batch = { device: 0, worker: 0, priority: "live", frames: 3, queueMs: 7 } as const;
   metrics.batchEnded({ ...batch, times: TIMES });
   metrics.batchEnded({ ...batch, device: 1, priority: "batch", frames: 65, times: null });
-  metrics.modelLoaded({ device: 0, ms: 700, ok: true });
-  metrics.modelLoaded({ device: null, ms: 1, ok: false });
+  metrics.modelLoaded({ ms: 700, failure: null });
+  metrics.modelLoaded({ failure: "out_of_memory" });
+  metrics.modelLookedUp(true);
+  metrics.modelLookedUp(true);
   metrics.modelEvicted("memory");
-  metrics.workRetried();
+  metrics.requestRetried();
 
   const expected: Record<string, string[]> = {
     requests_total: [
@@ -53,7 +58,10 @@ test("events are counted exactly, per label", async () => {
     ],
     frames_total: ['{device="0",priority="live"} 3', '{device="1",priority="batch"} 65'],
     batches_total: ['{device="0"} 1', '{device="1"} 1'],
-    batches_retried_total: [" 1"],
+    requests_retried_total: [" 1"],
+    request_failures_total: ['{method="InferBatch",reason="queue_full"} 1'],
+    model_load_failures_total: ['{reason="out_of_memory"} 1'],
+    model_lookups_total: ['{result="hit"} 2', '{result="miss"} 0'],
     model_loads_total: ['{result="ok"} 1', '{result="failed"} 1'],
     model_evictions_total: [
       '{reason="capacity"} 0',
@@ -115,7 +123,7 @@ test("gauges are what the core is at the scrape, and counts of others are not ad
   await metrics.text();
   now = {
     ...now,
-    isReady: false,
+    isUp: false,
     waitingRequests: 0,
     devices: [{ ...device(0), state: "down" }, device(1)],
   };
@@ -125,7 +133,7 @@ test("gauges are what the core is at the scrape, and counts of others are not ad
     model_replicas: [" 1"],
     host_memory_bytes: [" 600"],
     host_memory_budget_bytes: [" 2000"],
-    queued_requests: ['{state="waiting"} 0', '{state="running"} 2'],
+    queued_requests: ['{state="waiting"} 0', '{state="running"} 2', '{state="loading"} 3'],
     models: ['{device="0"} 3', '{device="1"} 3'],
     model_memory_bytes: ['{device="0"} 300', '{device="1"} 300'],
     model_memory_budget_bytes: ['{device="0"} 1000', '{device="1"} 1000'],
@@ -152,9 +160,9 @@ test("two cores in one process share nothing", async () => {
     new CoreMetrics(async () => SNAPSHOT),
     new CoreMetrics(async () => SNAPSHOT),
   ];
-  one.workRetried();
-  assert.deepEqual(await samples(other, "batches_retried_total"), [
-    "mouthpiece_core_batches_retried_total 0",
+  one.requestRetried();
+  assert.deepEqual(await samples(other, "requests_retried_total"), [
+    "mouthpiece_core_requests_retried_total 0",
   ]);
 });
 

@@ -44,6 +44,10 @@ export class CoreMetrics implements CoreObserver {
   readonly #snapshot: () => Promise<CoreSnapshot>;
   readonly #gauges = new CoreGauges(this.#registry);
   readonly #requests = this.#counter("requests_total", "Requests that ended.", ["method", "code"]);
+  readonly #failures = this.#counter("request_failures_total", "Requests that failed, by why.", [
+    "method",
+    "reason",
+  ]);
   readonly #requestSeconds = this.#histogram(
     "request_seconds",
     "From a request's arrival to the last byte handed over.",
@@ -53,8 +57,8 @@ export class CoreMetrics implements CoreObserver {
   readonly #frames = this.#counter("frames_total", "Frames made.", ["device", "priority"]);
   readonly #batches = this.#counter("batches_total", "Batches that workers ran.", ["device"]);
   readonly #retried = this.#counter(
-    "batches_retried_total",
-    "Batches that ran again because their device ended.",
+    "requests_retried_total",
+    "Requests that went on elsewhere because their device ended.",
   );
   readonly #batchFrames = this.#histogram("batch_frames", "Frames of a batch.", BATCH_BUCKETS);
   readonly #queueSeconds = this.#histogram(
@@ -75,6 +79,16 @@ export class CoreMetrics implements CoreObserver {
     ["device", "stage"],
   );
   readonly #loads = this.#counter("model_loads_total", "Attempts to load a model.", ["result"]);
+  readonly #loadFailures = this.#counter(
+    "model_load_failures_total",
+    "Attempts to load a model that failed, by why.",
+    ["reason"],
+  );
+  readonly #lookups = this.#counter(
+    "model_lookups_total",
+    "Requests that found their model in memory, or did not.",
+    ["result"],
+  );
   readonly #loadSeconds = this.#histogram(
     "model_load_seconds",
     "Time that a successful load of a model took.",
@@ -89,6 +103,7 @@ export class CoreMetrics implements CoreObserver {
     this.#snapshot = snapshot;
     // What may fail is there before it fails: a rate needs a zero to start from.
     for (const result of ["ok", "failed"]) this.#loads.inc({ result }, 0);
+    for (const result of ["hit", "miss"]) this.#lookups.inc({ result }, 0);
     for (const reason of ["capacity", "memory", "idle", "replica"] satisfies EvictionReason[]) {
       this.#evictions.inc({ reason }, 0);
     }
@@ -105,8 +120,9 @@ export class CoreMetrics implements CoreObserver {
     return this.#registry.metrics();
   }
 
-  requestEnded({ method, code, durationMs }: RequestEnd): void {
+  requestEnded({ method, code, reason, durationMs }: RequestEnd): void {
     this.#requests.inc({ method, code });
+    if (code !== "ok") this.#failures.inc({ method, reason });
     this.#requestSeconds.observe({ method }, durationMs / 1000);
   }
 
@@ -122,16 +138,21 @@ export class CoreMetrics implements CoreObserver {
     }
   }
 
-  modelLoaded({ ms, ok }: ModelLoadEnd): void {
-    this.#loads.inc({ result: ok ? "ok" : "failed" });
-    if (ok) this.#loadSeconds.observe(ms / 1000);
+  modelLoaded(end: ModelLoadEnd): void {
+    this.#loads.inc({ result: end.failure === null ? "ok" : "failed" });
+    if (end.failure === null) this.#loadSeconds.observe(end.ms / 1000);
+    else this.#loadFailures.inc({ reason: end.failure });
+  }
+
+  modelLookedUp(isHit: boolean): void {
+    this.#lookups.inc({ result: isHit ? "hit" : "miss" });
   }
 
   modelEvicted(reason: EvictionReason): void {
     this.#evictions.inc({ reason });
   }
 
-  workRetried(): void {
+  requestRetried(): void {
     this.#retried.inc();
   }
 

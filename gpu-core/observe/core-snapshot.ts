@@ -20,13 +20,14 @@ export async function coreSnapshot(core: Core, tracing: Tracing): Promise<CoreSn
     restarts: info.restarts,
   }));
   return {
-    isReady: core.isReady,
+    isUp: core.isUp,
     maxModels: capacity.max_models,
     replicas: registry.spareCopies,
     hostMemoryBytes: registry.hostMemoryBytes,
     hostMemoryBudgetBytes: Math.round(capacity.max_memory_gb * GIGABYTE),
     waitingRequests: sum(schedulers.map((each) => Math.max(0, each.requests - each.inFlight))),
     runningRequests: sum(schedulers.map((each) => Math.min(each.requests, each.inFlight))),
+    loadingRequests: registry.awaitingLoads,
     devices,
     spans: tracing.isOn ? tracing.stats : null,
   };

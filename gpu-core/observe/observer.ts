@@ -1,3 +1,4 @@
+import type { CoreErrorCode, FailureReason } from "../core-error.ts";
 import type { BatchTimes } from "../engine/messages.ts";
 import type { Priority } from "../scheduling/work.ts";
 
@@ -7,6 +8,8 @@ export interface RequestEnd {
   readonly method: string;
   /** `ok`, or the Connect code as the wire spells it, such as `resource_exhausted`. */
   readonly code: string;
+  /** `code`, or what the core knows beyond it; one of few. */
+  readonly reason: string;
   readonly durationMs: number;
 }
 
@@ -24,13 +27,10 @@ export interface BatchEnd {
   readonly times: BatchTimes | null;
 }
 
-/** An attempt to bring a model into memory that has ended. */
-export interface ModelLoadEnd {
-  /** Null when it came to no device. */
-  readonly device: number | null;
-  readonly ms: number;
-  readonly ok: boolean;
-}
+/** An attempt to bring a model into memory that has ended: how long it took, or why it failed, in one of few words. */
+export type ModelLoadEnd =
+  | { readonly ms: number; readonly failure: null }
+  | { readonly failure: FailureReason | CoreErrorCode };
 
 /**
  * Why a model left memory without anybody having asked for it: too many
@@ -44,9 +44,11 @@ export interface CoreObserver {
   requestEnded(end: RequestEnd): void;
   batchEnded(end: BatchEnd): void;
   modelLoaded(end: ModelLoadEnd): void;
+  /** A request asked for a model. @param isHit whether it was in memory */
+  modelLookedUp(isHit: boolean): void;
   modelEvicted(reason: EvictionReason): void;
-  /** A batch whose device ended is run again elsewhere. */
-  workRetried(): void;
+  /** A request whose device ended goes on elsewhere. */
+  requestRetried(): void;
 }
 
 /** Looks away. */
@@ -54,8 +56,9 @@ export const noObserver: CoreObserver = {
   requestEnded() {},
   batchEnded() {},
   modelLoaded() {},
+  modelLookedUp() {},
   modelEvicted() {},
-  workRetried() {},
+  requestRetried() {},
 };
 
 export const DEVICE_STATES = ["starting", "ready", "down", "failed"] as const;
@@ -77,7 +80,7 @@ export interface DeviceSnapshot {
 
 /** The core as it is now: what is asked for at each scrape. */
 export interface CoreSnapshot {
-  readonly isReady: boolean;
+  readonly isUp: boolean;
   readonly maxModels: number;
   /** Copies beyond the first one of each model. */
   readonly replicas: number;
@@ -85,6 +88,8 @@ export interface CoreSnapshot {
   readonly hostMemoryBudgetBytes: number;
   readonly waitingRequests: number;
   readonly runningRequests: number;
+  /** Those that wait for their model to be loaded; not among the waiting ones. */
+  readonly loadingRequests: number;
   readonly devices: readonly DeviceSnapshot[];
   /** Spans since the start; null when nothing is traced. */
   readonly spans: {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startSimulatedCore } from "../../test/support/simulated-core.ts";
+import type { SimulatedWorker } from "../../test/support/simulated-engine.ts";
+import { CoreError } from "../core-error.ts";
 
 const MEGABYTE = 1024 ** 2;
 
@@ -87,4 +89,110 @@ test("models are made fewer by the one that is missed least, not by the copies o
   speak("d", 1);
   await clock.advanceBy(500);
   assert.deepEqual(inMemory().flat().sort(), ["c", "d"]);
+});
+
+test("a session on tensors is admitted like a model, and leaves with it", async () => {
+  const { clock, core, engine, source, speak, inMemory } = await startSimulatedCore({
+    engine: { memoryBudgetBytes: 250 * MEGABYTE, memory: () => megabytes(100) },
+  });
+  const resolve = source.resolve.bind(source);
+  source.resolve = async (id) => {
+    const model = await resolve(id);
+    // Of its files only that they have crops matters.
+    return { ...model, files: { ...model.files, speech: {} as never } };
+  };
+  const [worker] = engine.devices[0]!.workers;
+  const runTensors = worker!.runTensors.bind(worker);
+  worker!.runTensors = async (...args) => ({
+    ...(await runTensors(...args)),
+    growth: megabytes(80),
+  });
+  const request = {
+    modelId: "b",
+    batchSize: 1,
+    visual: new Uint8Array(6 * 320 * 320 * 4),
+    audio: new Uint8Array(32 * 16 * 16 * 4),
+  };
+  const { signal } = new AbortController();
+  const say = async (id: string) => {
+    speak(id, 1);
+    await clock.advanceBy(3000);
+  };
+  for (const id of ["a", "b"]) await say(id);
+  const first = core.inferBatch(request, { signal });
+  await clock.advanceBy(1000);
+  await first;
+  assert.deepEqual(inMemory(), [["b"]], "it took more than the guess");
+  assert.equal(core.registry.usage(0).memoryBytes, 180 * MEGABYTE);
+  await say("c");
+  await say("b");
+  assert.deepEqual(inMemory(), [["c", "b"]], "the two fit without tensors");
+  speak("c", 100);
+  await clock.advanceBy(100);
+  const refused = core.inferBatch(request, { signal });
+  await assert.rejects(refused, { code: "resource_exhausted" });
+  await clock.advanceBy(5000);
+  const second = core.inferBatch(request, { signal });
+  await clock.advanceBy(0);
+  assert.deepEqual(inMemory(), [["b"]], "room is made before the run");
+  await clock.advanceBy(1000);
+  await second;
+  core.registry.unload("b");
+  await clock.advanceBy(10);
+  assert.equal(core.registry.usage(0).memoryBytes, 0);
+});
+
+/** A worker whose device has room for `most` models, whatever the ledger says. */
+function limitModels(worker: SimulatedWorker, most: number): void {
+  const load = worker.load.bind(worker);
+  worker.load = async (name) => {
+    const memory = await load(name);
+    if (worker.models.size <= most) return memory;
+    worker.models.delete(name);
+    throw new CoreError("resource_exhausted", "CUDA failure 2: out of memory", {
+      reason: "out_of_memory",
+    });
+  };
+}
+
+test("a device that is fuller than was reckoned gives an idle model, or another device takes the new one", async () => {
+  const { clock, engine, speak, inMemory } = await startSimulatedCore({
+    config: { gpus: { count: 2 }, models: { b: { preferred_gpu: 0 }, c: { preferred_gpu: 0 } } },
+    engine: { devices: 2 },
+  });
+  const [worker] = engine.devices[0]!.workers;
+  limitModels(worker!, 1);
+  speak("b", 1);
+  await clock.advanceBy(3000);
+  const second = speak("c", 200);
+  await clock.advanceBy(500);
+  assert.deepEqual(inMemory(), [["c"], []]);
+  const third = speak("b", 1);
+  await clock.advanceBy(500);
+  assert.deepEqual(inMemory(), [["c"], ["b"]]);
+  assert.ok(third.isDone);
+  await clock.advanceBy(5000);
+  assert.ok(second.isDone);
+});
+
+test("a model for which there is never memory is not FAILED, waits out its back-off and drives out one other", async () => {
+  const { clock, core, engine, speak, inMemory, events } = await startSimulatedCore();
+  for (const id of ["b", "c"]) {
+    speak(id, 1);
+    await clock.advanceBy(3000);
+  }
+  const [worker] = engine.devices[0]!.workers;
+  limitModels(worker!, 0);
+  for (let second = 0; second < 4; second++) {
+    const outcome = speak("a", 1);
+    await clock.advanceBy(1000);
+    const { error } = outcome;
+    assert.equal(error?.code, "resource_exhausted");
+    assert.equal(error.reason, "out_of_memory");
+    assert.ok(error.retryAfterMs! > 0);
+    assert.match(error.message, /a cannot be loaded: .*out of memory \(attempt/);
+  }
+  assert.deepEqual(inMemory(), [["c"]]);
+  assert.equal(events.evictions.memory, 1);
+  assert.equal((await core.registry.status("a")).state, "unloaded");
 });

@@ -4,9 +4,9 @@ import type { ModelMemory } from "../engine/messages.ts";
 import type { EvictionReason } from "../observe/observer.ts";
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
 import type { EvictionPolicy } from "./eviction.ts";
-import { MemoryLedger, type Reservation } from "./memory-ledger.ts";
+import { type LoadSize, MemoryLedger, type Reservation } from "./memory-ledger.ts";
 import { Placer } from "./placement.ts";
-import type { Replica } from "./replica.ts";
+import { memoryOf, type Replica } from "./replica.ts";
 
 const GIGABYTE = 1024 ** 3;
 /** A replica that was loaded for a request is not evicted before that request takes it. */
@@ -22,9 +22,7 @@ export interface Residents {
 }
 
 export interface AdmissionRequest {
-  /** What is loaded, so that its like is known the next time. */
-  readonly kind: string;
-  readonly fileBytes: number;
+  readonly size: LoadSize;
   readonly preferredGpu: number | undefined;
   /** Models that come in addition: 0 for a replica or a new version. */
   readonly newModels: 0 | 1;
@@ -66,12 +64,16 @@ export class Admission {
    * in use, `failed_precondition` when it can never fit, `unavailable` when no device is up
    */
   admit(request: AdmissionRequest): { scheduler: WorkerScheduler; memory: Reservation } {
-    const expected = this.ledger.expect(request.kind, request.fileBytes);
+    const expected = this.ledger.expect(request.size);
     const up = this.#schedulers.filter(
       (scheduler) =>
         scheduler.worker.device.state === "ready" && !request.except.includes(scheduler),
     );
-    if (up.length === 0) throw new CoreError("unavailable", "no device is up: try again shortly");
+    if (up.length === 0) {
+      throw new CoreError("unavailable", "no device is up: try again shortly", {
+        reason: "no_device",
+      });
+    }
     this.#checkPossible(up, expected);
     // Nobody leaves for a load that there would still be no room for.
     const able = up.filter((scheduler) => this.#couldFitDevice(scheduler, expected));
@@ -80,7 +82,23 @@ export class Admission {
     const scheduler = this.#choose(able, expected, request.preferredGpu);
     this.#makeRoomOn(scheduler, expected);
     const { index } = scheduler.worker.device;
-    return { scheduler, memory: this.ledger.reserve(index, request.kind, expected) };
+    return { scheduler, memory: this.ledger.reserve(index, request.size) };
+  }
+
+  /**
+   * Makes room for a replica's session on tensors and reserves it, once.
+   * @throws CoreError `resource_exhausted` when everything that could leave is in use
+   */
+  admitTensors(replica: Replica): void {
+    if (!replica.tensorSize || replica.tensorMemory) return;
+    const { scheduler, tensorSize } = replica;
+    const expected = this.ledger.expect(tensorSize);
+    if (!this.#couldFitDevice(scheduler, expected) || !this.#couldFitHost(expected)) {
+      throw this.#allInUse();
+    }
+    this.#makeGeneralRoom(0, expected);
+    this.#makeRoomOn(scheduler, expected);
+    replica.tensorMemory = this.ledger.reserve(scheduler.worker.device.index, tensorSize);
   }
 
   /** Whether a device has free memory for another model of the usual size. */
@@ -94,6 +112,25 @@ export class Admission {
     const nothing = { hostBytes: 0, deviceBytes: 0 };
     while (!this.#fitsDevice(scheduler, nothing) && this.#evictFrom(scheduler)) {}
     while (!this.#fitsHost(nothing) && this.#evictFrom(null)) {}
+  }
+
+  /**
+   * After a load for which there was less memory than the ledger has: one idle
+   * model of the device leaves, or else the device is left out.
+   * @returns workers to leave out the next time; null when no other way is left
+   */
+  makeSpace(
+    full: WorkerScheduler,
+    except: readonly WorkerScheduler[],
+  ): readonly WorkerScheduler[] | null {
+    if (this.#evictFrom(full)) return except;
+    const out = this.#schedulers.filter(
+      (each) => each.worker.device === full.worker.device || except.includes(each),
+    );
+    const hasOther = this.#schedulers.some(
+      (each) => each.worker.device.state === "ready" && !out.includes(each),
+    );
+    return hasOther ? out : null;
   }
 
   #checkPossible(up: readonly WorkerScheduler[], { hostBytes, deviceBytes }: ModelMemory): void {
@@ -158,14 +195,14 @@ export class Admission {
 
   #couldFitHost({ hostBytes }: ModelMemory): boolean {
     const evictable = this.#evictable(() => true);
-    const givableBytes = evictable.reduce((sum, { memory }) => sum + memory.memory.hostBytes, 0);
+    const givableBytes = evictable.reduce((sum, replica) => sum + memoryOf(replica).hostBytes, 0);
     return this.#fitsHost({ hostBytes: hostBytes - givableBytes, deviceBytes: 0 });
   }
 
   #couldFitDevice(scheduler: WorkerScheduler, { deviceBytes }: ModelMemory): boolean {
     const { device } = scheduler.worker;
     const evictable = this.#evictable((replica) => replica.scheduler.worker.device === device);
-    const givableBytes = evictable.reduce((sum, { memory }) => sum + memory.memory.deviceBytes, 0);
+    const givableBytes = evictable.reduce((sum, replica) => sum + memoryOf(replica).deviceBytes, 0);
     return this.#fitsDevice(scheduler, { hostBytes: 0, deviceBytes: deviceBytes - givableBytes });
   }
 
@@ -226,7 +263,7 @@ export class Admission {
     return new CoreError(
       "resource_exhausted",
       `all ${this.#residents.modelCount()} models in memory are in use: try again shortly, or raise capacity.max_models, capacity.max_memory_gb and gpus.memory_gb_per_gpu`,
-      { retryAfterMs: 1000 },
+      { retryAfterMs: 1000, reason: "models_in_use" },
     );
   }
 }

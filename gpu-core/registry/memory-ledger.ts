@@ -4,22 +4,34 @@ import type { ModelMemory } from "../engine/messages.ts";
 const FIRST_GUESS_FACTOR = 3;
 /** What a session takes however small its model is. */
 const FIRST_GUESS_BYTES = 16 * 1024 ** 2;
+/**
+ * Of a file's size: at least its weights are in memory, at fp16 half as large.
+ * A load that was measured to take less has reused what an earlier one freed.
+ */
+const LEAST_FACTOR = 0.5;
+/** Measurements of a kind that count: the next to largest of them, so that one outlier says nothing. */
+const MEASUREMENTS = 8;
+
+/** What is loaded. */
+export interface LoadSize {
+  /** Loads of a kind take the same: exports of one network differ in weights and not in size. */
+  readonly kind: string;
+  readonly fileBytes: number;
+}
 
 /** Memory that a load takes or is expected to take. Release it once. */
 export interface Reservation {
   readonly memory: ModelMemory;
-  /** Replaces the guess by what was measured. */
-  settle(memory: ModelMemory): void;
-  /** Adds what it took later. */
-  grow(memory: ModelMemory): void;
+  /** Corrects the guess by what was measured, of this load and of those like it. */
+  settle(measured: ModelMemory): void;
   release(): void;
 }
 
 /** Who has how much memory: measured where a model is loaded, remembered where it was. */
 export class MemoryLedger {
   readonly #device = new Map<number, number>();
-  /** By file size: exports of one network differ in weights and not in what they take. */
-  readonly #measured = new Map<string, ModelMemory>();
+  /** By kind, the latest last. */
+  readonly #measured = new Map<string, ModelMemory[]>();
   #hostBytes = 0;
   #usual: ModelMemory = { hostBytes: 0, deviceBytes: 0 };
 
@@ -27,7 +39,7 @@ export class MemoryLedger {
     return this.#hostBytes;
   }
 
-  /** What the last load was measured to take. */
+  /** What loads like the last one take. */
   get usual(): ModelMemory {
     return this.#usual;
   }
@@ -36,16 +48,22 @@ export class MemoryLedger {
     return this.#device.get(device) ?? 0;
   }
 
-  /** What a load will take. @param kind what was loaded, so that its like is known the next time */
-  expect(kind: string, fileBytes: number): ModelMemory {
-    const known = this.#measured.get(kind);
-    if (known) return known;
+  /** What a load will take. */
+  expect({ kind, fileBytes }: LoadSize): ModelMemory {
+    const measured = this.#measured.get(kind);
+    if (measured) {
+      return {
+        hostBytes: usualOf(measured.map(({ hostBytes }) => hostBytes)),
+        deviceBytes: usualOf(measured.map(({ deviceBytes }) => deviceBytes)),
+      };
+    }
     const bytes = FIRST_GUESS_FACTOR * fileBytes + FIRST_GUESS_BYTES;
     return { hostBytes: bytes, deviceBytes: bytes };
   }
 
-  reserve(device: number, kind: string, expected: ModelMemory): Reservation {
-    let memory = expected;
+  /** Books what the load is expected to take. */
+  reserve(device: number, size: LoadSize): Reservation {
+    let memory = this.expect(size);
     let isReleased = false;
     this.#add(device, memory, 1);
     return {
@@ -55,17 +73,9 @@ export class MemoryLedger {
       settle: (measured) => {
         if (isReleased) return;
         this.#add(device, memory, -1);
-        memory = measured;
+        this.#remember(size, measured);
+        memory = this.#usual = this.expect(size);
         this.#add(device, memory, 1);
-        this.#remember(kind, measured);
-      },
-      grow: ({ hostBytes, deviceBytes }) => {
-        if (isReleased) return;
-        this.#add(device, { hostBytes, deviceBytes }, 1);
-        memory = {
-          hostBytes: memory.hostBytes + hostBytes,
-          deviceBytes: memory.deviceBytes + deviceBytes,
-        };
       },
       release: () => {
         if (isReleased) return;
@@ -75,18 +85,20 @@ export class MemoryLedger {
     };
   }
 
-  /** The larger one: a load that reuses freed pages grows the process by nothing. */
-  #remember(kind: string, { hostBytes, deviceBytes }: ModelMemory): void {
-    const known = this.#measured.get(kind);
-    this.#usual = {
-      hostBytes: Math.max(hostBytes, known?.hostBytes ?? 0),
-      deviceBytes: Math.max(deviceBytes, known?.deviceBytes ?? 0),
-    };
-    this.#measured.set(kind, this.#usual);
+  #remember({ kind, fileBytes }: LoadSize, measured: ModelMemory): void {
+    if (measured.deviceBytes < LEAST_FACTOR * fileBytes) return;
+    const before = this.#measured.get(kind) ?? [];
+    this.#measured.set(kind, [...before, measured].slice(-MEASUREMENTS));
   }
 
   #add(device: number, { hostBytes, deviceBytes }: ModelMemory, sign: 1 | -1): void {
     this.#hostBytes += sign * hostBytes;
     this.#device.set(device, this.deviceBytes(device) + sign * deviceBytes);
   }
+}
+
+/** The next to largest; the largest of one or two, of which none can be told to be an outlier. */
+function usualOf(values: readonly number[]): number {
+  const [largest = 0, next = 0] = values.toSorted((a, b) => b - a);
+  return values.length > 2 ? next : largest;
 }

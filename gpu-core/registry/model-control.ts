@@ -1,5 +1,6 @@
 import type { CoreConfig, ModelConfig } from "../config.ts";
 import { CoreError } from "../core-error.ts";
+import type { ModelSource } from "../sources/model-source.ts";
 
 /**
  * Which models requests may bring into memory. With `model_control: explicit`
@@ -9,13 +10,16 @@ import { CoreError } from "../core-error.ts";
 export class ModelControl {
   readonly #mode: CoreConfig["model_control"];
   readonly #settingsOf: (id: string) => ModelConfig | undefined;
+  readonly #source: Pick<ModelSource, "check">;
   /** Models that were loaded (true) or unloaded by name. */
   readonly #decided = new Map<string, boolean>();
 
   constructor(
     mode: CoreConfig["model_control"],
     settingsOf: (id: string) => ModelConfig | undefined,
+    source: Pick<ModelSource, "check">,
   ) {
+    this.#source = source;
     this.#mode = mode;
     this.#settingsOf = settingsOf;
   }
@@ -41,9 +45,13 @@ export class ModelControl {
     return this.#settingsOf(id)?.preload === true;
   }
 
-  /** What a request for a model that is not permitted is told. */
-  refusal(id: string): CoreError {
-    return new CoreError(
+  /**
+   * Tells who asks for a model that is not permitted.
+   * @throws CoreError `failed_precondition`, `not_found` when there is no such model
+   */
+  async refuse(id: string): Promise<never> {
+    await this.#source.check(id);
+    throw new CoreError(
       "failed_precondition",
       `${id} is not loaded, and model_control is explicit: load it with "mouthpiece models load ${id}", or set models.${id}.preload`,
     );

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { ModelConfig } from "../config.ts";
-import { CoreError, type CoreErrorCode, toErrorData } from "../core-error.ts";
+import { CoreError, type CoreErrorCode, toCoreError } from "../core-error.ts";
 import type { Priority } from "../scheduling/work.ts";
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
 import type { ModelVersion } from "../sources/model-source.ts";
@@ -34,8 +34,8 @@ export class ModelLoader {
   }
 
   /**
-   * Adds a replica to `entry`. A load that takes its device down is tried once
-   * more elsewhere: perhaps it was not the model.
+   * Adds a replica to `entry`. A load that takes its device down, or finds it
+   * full, is tried once more: perhaps it was not the model.
    * @param version the version that is needed; empty for the current one
    * @param except workers that cannot take it
    * @throws CoreError; when it is about the model, `entry.failure` says so, too
@@ -46,17 +46,27 @@ export class ModelLoader {
     priority: Priority,
     except: readonly WorkerScheduler[] = [],
   ): Promise<Replica> {
+    let unfit = except;
     for (let attempt = 1; ; attempt++) {
       await this.#deviceUp();
       try {
-        return await this.#loadOnce(entry, version, priority, except);
+        return await this.#loadOnce(entry, version, priority, unfit);
       } catch (error) {
         if (!(error instanceof LoadError)) throw error;
-        const { cause } = error;
-        const { code } = toErrorData(cause);
+        const { cause, scheduler } = error;
+        const { code } = cause;
+        this.#options.observer.modelLoaded({ failure: cause.reason ?? code });
         if (attempt === 1 && DEVICE_GONE.has(code)) continue;
+        // Who was short of memory the last time, too, is not to drive out the others one by one.
+        if (attempt === 1 && code === "resource_exhausted" && scheduler && !entry.failure) {
+          const others = this.#admission.makeSpace(scheduler, except);
+          if (others) {
+            unfit = others;
+            continue;
+          }
+        }
         if (NOT_THE_MODEL.has(code)) throw cause;
-        entry.failure = nextFailure(entry.failure, cause.message, this.#options.clock.now());
+        entry.failure = nextFailure(entry.failure, cause, this.#options.clock.now());
         this.#options.logger.warn("model not loaded", { model: entry.id, ...entry.failure });
         throw cause;
       }
@@ -93,9 +103,9 @@ export class ModelLoader {
     const fileBytes = await (this.#options.fileBytes ?? sizeOf)(model.files.unetPath).catch(
       asLoadError,
     );
+    const size = { kind: `${precision} ${fileBytes}`, fileBytes };
     const { scheduler, memory } = this.#admission.admit({
-      kind: `${precision} ${fileBytes}`,
-      fileBytes,
+      size,
       preferredGpu: settings?.preferred_gpu,
       newModels: entry.replicas.length + entry.admitted > 0 ? 0 : 1,
       except,
@@ -112,8 +122,7 @@ export class ModelLoader {
       memory.settle(measured);
     } catch (error) {
       memory.release();
-      observer.modelLoaded({ device, ms: this.#options.clock.now() - started, ok: false });
-      throw new LoadError(error instanceof Error ? error : new Error(String(error)));
+      throw new LoadError(toCoreError(error), scheduler);
     } finally {
       entry.admitted--;
     }
@@ -126,6 +135,9 @@ export class ModelLoader {
         maxQueueDelayMs: settings?.max_queue_delay_ms,
       }),
       memory,
+      // A bare model has nothing else.
+      tensorSize: model.files.speech && { kind: `${size.kind} tensors`, fileBytes },
+      tensorMemory: null,
       createdMs: this.#options.clock.now(),
       leases: 0,
       isUnused: true,
@@ -133,7 +145,7 @@ export class ModelLoader {
       isLost: false,
     };
     replica.queue.onGrowth = (growth) => {
-      memory.grow(growth);
+      replica.tensorMemory?.settle(growth);
       this.#admission.trim(scheduler);
     };
     entry.replicas.push(replica);
@@ -141,7 +153,7 @@ export class ModelLoader {
     entry.scaledMs = this.#options.clock.now();
     this.#onLoaded(entry);
     const ms = this.#options.clock.now() - started;
-    observer.modelLoaded({ device, ms, ok: true });
+    observer.modelLoaded({ ms, failure: null });
     const { memory: measured } = memory;
     logger.info("model loaded", {
       model: id,
@@ -178,6 +190,7 @@ export class ModelLoader {
       if (this.#options.clock.now() >= latestMs || devices.every(({ isComingUp }) => !isComingUp)) {
         throw new CoreError("unavailable", "no device is up: try again shortly", {
           retryAfterMs: DEVICE_WAIT_MS,
+          reason: "no_device",
         });
       }
       await new Promise<void>((resolve) => {
@@ -198,11 +211,14 @@ function checkVersion(model: ModelVersion, version: string): void {
 
 /** What went wrong with the files or the load, in contrast to: there is no room or device for it now. */
 class LoadError extends Error {
-  override readonly cause: Error;
+  override readonly cause: CoreError;
+  /** Where it was loaded; null when it did not come to that. */
+  readonly scheduler: WorkerScheduler | null;
 
-  constructor(cause: Error) {
+  constructor(cause: CoreError, scheduler: WorkerScheduler | null = null) {
     super(cause.message);
     this.cause = cause;
+    this.scheduler = scheduler;
   }
 }
 
@@ -217,8 +233,8 @@ const NOT_THE_MODEL: ReadonlySet<CoreErrorCode> = new Set([
 const DEVICE_GONE: ReadonlySet<CoreErrorCode> = new Set(["device_lost", "unavailable"]);
 
 function asLoadError(error: unknown): never {
-  if (!(error instanceof Error) || NOT_THE_MODEL.has(toErrorData(error).code)) throw error;
-  throw new LoadError(error);
+  const cause = toCoreError(error);
+  throw NOT_THE_MODEL.has(cause.code) ? cause : new LoadError(cause);
 }
 
 /** @throws CoreError `failed_precondition` */

@@ -8,7 +8,11 @@ const MEGABYTE = 1024 ** 2;
 test("a load is single flight, however many ask", async () => {
   const { clock, speak, events, source, core } = await startSimulatedCore();
   const outcomes = Array.from({ length: 40 }, () => speak("a", 1));
+  await clock.advanceBy(10);
+  assert.equal(core.registry.awaitingLoads, 40);
   await clock.advanceBy(5000);
+  assert.equal(core.registry.awaitingLoads, 0);
+  assert.deepEqual(events.lookups, { hit: 0, miss: 40 });
   assert.ok(outcomes.every(({ isDone }) => isDone));
   assert.deepEqual(events.loads, { ok: 1, failed: 0 });
   assert.equal(source.resolved.get("a"), 1);
@@ -40,6 +44,7 @@ test("when everything is in use the answer is RESOURCE_EXHAUSTED, with when to t
   const refused = speak("b", 1);
   await clock.advanceBy(200);
   assert.equal(refused.error?.code, "resource_exhausted");
+  assert.equal(refused.error.reason, "models_in_use");
   assert.ok(refused.error.retryAfterMs! > 0);
 });
 

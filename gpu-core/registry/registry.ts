@@ -12,7 +12,7 @@ import { createEvictionPolicy, type EvictionPolicy } from "./eviction.ts";
 import { ModelControl } from "./model-control.ts";
 import { ModelLoader } from "./model-loader.ts";
 import { StatsBook } from "./model-stats.ts";
-import type { ModelStatus } from "./model-status.ts";
+import { type ModelStatus, statusOf } from "./model-status.ts";
 import { Preloader } from "./preloader.ts";
 import { ended, ModelEntry, pickReplica, type Replica } from "./replica.ts";
 import { planReplicas } from "./replica-scaler.ts";
@@ -61,6 +61,7 @@ export class Registry {
   #models: Readonly<Record<string, ModelConfig>>;
   #cancelTimers: (() => void)[] = [];
   #isClosed = false;
+  #awaitingLoads = 0;
 
   constructor(options: RegistryOptions) {
     const { config, devices, schedulers, clock } = options;
@@ -76,7 +77,7 @@ export class Registry {
     const now = () => clock.now();
     this.#admission = new Admission(config, schedulers, residents, this.#policy, now);
     const settingsOf = (id: string) => this.#models[id];
-    this.#control = new ModelControl(config.model_control, settingsOf);
+    this.#control = new ModelControl(config.model_control, settingsOf, options.source);
     this.#loader = new ModelLoader(options, this.#admission, settingsOf, (entry) => {
       // An entry that was tidied away meanwhile comes back.
       this.#entries.set(entry.id, entry);
@@ -119,6 +120,11 @@ export class Registry {
     return this.#replicas().length - this.loadedCount;
   }
 
+  /** Requests that wait for a model to be loaded. */
+  get awaitingLoads(): number {
+    return this.#awaitingLoads;
+  }
+
   /** Memory of the host that all models take, in bytes. */
   get hostMemoryBytes(): number {
     return this.#admission.ledger.hostBytes;
@@ -136,20 +142,22 @@ export class Registry {
     this.#checkQueue(entry);
     entry.requests++;
     try {
-      let isCold = false;
-      for (let loads = 0; loads < MAX_ACQUIRE_ROUNDS; isCold = true) {
+      const found = pickReplica(entry, version);
+      this.#options.observer.modelLookedUp(found !== null);
+      if (found) return this.#lease(entry, found, false);
+      for (let loads = 0; loads < MAX_ACQUIRE_ROUNDS; ) {
         const replica = pickReplica(entry, version);
-        if (replica) return this.#lease(entry, replica, isCold);
-        if (!this.#control.permits(id)) await this.#refuse(id);
+        if (replica) return this.#lease(entry, replica, true);
+        if (!this.#control.permits(id)) await this.#control.refuse(id);
         this.#checkFailure(entry);
         if (entry.loading && entry.loading.version !== version) {
           entry.isWaitedFor = true;
-          await untilLimit(ended(entry.loading), this.#clock, limits);
+          await this.#awaitLoad(ended(entry.loading), limits);
           continue;
         }
         loads++;
         try {
-          await untilLimit(this.#load(entry, version, "live"), this.#clock, limits);
+          await this.#awaitLoad(this.#load(entry, version, "live"), limits);
         } catch (error) {
           // That this model cannot be loaded is said the same way to the first who asks and to the next.
           this.#checkFailure(entry);
@@ -159,13 +167,18 @@ export class Registry {
       throw new CoreError(
         "resource_exhausted",
         `${id} was evicted ${MAX_ACQUIRE_ROUNDS} times before it could be used: raise capacity.max_models or capacity.max_memory_gb`,
-        { retryAfterMs: 1000 },
+        { retryAfterMs: 1000, reason: "models_in_use" },
       );
     } catch (error) {
       entry.requests--;
       this.#tidy(entry);
       throw error;
     }
+  }
+
+  /** Call it before a run on tensors, which may take memory of its own. @throws CoreError `resource_exhausted` */
+  admitTensors({ replica }: ModelLease): void {
+    this.#admission.admitTensors(replica);
   }
 
   /** Brings a model into memory; with `force` a new copy replaces the one that serves. */
@@ -179,7 +192,8 @@ export class Registry {
     try {
       const isLoaded = entry.replicas.length > 0 && !force;
       if (!isLoaded) await this.#load(entry, "", priority);
-      this.#control.decide(id, true);
+      // Not when it was unloaded meanwhile.
+      if (entry.replicas.length > 0) this.#control.decide(id, true);
       return { status: await this.status(id), loadMs: isLoaded ? 0 : this.#clock.now() - started };
     } finally {
       this.#tidy(entry);
@@ -188,8 +202,7 @@ export class Registry {
 
   /** As `load`, for requests that will come, where those could load it themselves. */
   async prewarm(id: string): Promise<{ status: ModelStatus; loadMs: number }> {
-    const isThere = (this.#entries.get(id)?.replicas.length ?? 0) > 0;
-    if (!isThere && !this.#control.permits(id)) await this.#refuse(id);
+    if (!this.#control.permits(id)) await this.#control.refuse(id);
     return this.load(id, false);
   }
 
@@ -226,23 +239,30 @@ export class Registry {
     await this.preload();
   }
 
-  /** Frees a model as soon as no request uses it. @returns false if it was not in memory */
+  /**
+   * Frees a model as soon as no request uses it; one that is being loaded and
+   * that no request waits for leaves when its load has ended.
+   * @returns false if it was neither in memory nor on its way
+   */
   unload(id: string): boolean {
     this.#control.decide(id, false);
-    const replicas = this.#entries.get(id)?.replicas ?? [];
+    const entry = this.#entries.get(id);
+    if (!entry) return false;
+    const { replicas, loading } = entry;
+    if (loading && entry.requests === 0) loading.isUnwanted = true;
     for (const replica of [...replicas]) this.#retire(replica);
-    return replicas.length > 0;
+    return replicas.length > 0 || loading?.isUnwanted === true;
   }
 
   async list(): Promise<ModelStatus[]> {
     const ids = await this.#options.source.listIds();
-    return ids.map((id) => this.#statusOf(id));
+    return ids.map((id) => statusOf(id, this.#entries.get(id), this.#control));
   }
 
   /** @throws CoreError `not_found` */
   async status(id: string): Promise<ModelStatus> {
     if (!this.#entries.get(id)?.replicas.length) await this.#options.source.check(id);
-    return this.#statusOf(id);
+    return statusOf(id, this.#entries.get(id), this.#control);
   }
 
   close(): void {
@@ -277,6 +297,15 @@ export class Registry {
     if (entry.isEmpty && this.#entries.get(entry.id) === entry) this.#entries.delete(entry.id);
   }
 
+  async #awaitLoad(load: Promise<unknown>, limits: WaitLimits): Promise<void> {
+    this.#awaitingLoads++;
+    try {
+      await untilLimit(load, this.#clock, limits);
+    } finally {
+      this.#awaitingLoads--;
+    }
+  }
+
   #checkQueue({ id, requests, replicas }: ModelEntry): void {
     const own = this.#models[id]?.queue_size;
     const size = own ?? this.#options.config.server.queue_size;
@@ -285,14 +314,8 @@ export class Registry {
     throw new CoreError(
       "resource_exhausted",
       `${id} has ${requests} requests already (${setting}): try again shortly`,
-      { retryAfterMs: 1000 },
+      { retryAfterMs: 1000, reason: "queue_full" },
     );
-  }
-
-  /** @throws CoreError `not_found`, `failed_precondition` */
-  async #refuse(id: string): Promise<never> {
-    await this.#options.source.check(id);
-    throw this.#control.refusal(id);
   }
 
   #checkFailure({ id, failure }: ModelEntry): void {
@@ -300,29 +323,10 @@ export class Registry {
     const waitMs = failure.retryAtMs - this.#clock.now();
     if (waitMs <= 0) return;
     throw new CoreError(
-      "unavailable",
+      failure.code,
       `${id} cannot be loaded: ${failure.reason} (attempt ${failure.attempts}; the next one in ${Math.ceil(waitMs / 1000)} s)`,
-      { retryAfterMs: waitMs },
+      { retryAfterMs: waitMs, reason: failure.cause },
     );
-  }
-
-  #statusOf(id: string): ModelStatus {
-    const entry = this.#entries.get(id);
-    const replicas = entry?.replicas ?? [];
-    const idle = entry?.loading ? "loading" : entry?.failure ? "failed" : "unloaded";
-    const state = replicas.length > 0 ? "ready" : idle;
-    return {
-      id,
-      state,
-      isServed: state === "ready" || (state !== "failed" && this.#control.permits(id)),
-      version: replicas[0]?.model.version ?? "",
-      placements: replicas.map(({ scheduler }) => ({
-        device: scheduler.worker.device.index,
-        worker: scheduler.worker.index,
-      })),
-      memoryBytes: replicas.reduce((sum, { memory }) => sum + memory.memory.deviceBytes, 0),
-      error: entry?.failure?.reason ?? "",
-    };
   }
 
   #lease(entry: ModelEntry, replica: Replica, isCold: boolean): ModelLease {
@@ -364,12 +368,15 @@ export class Registry {
   /** One load per model at a time; who comes later with the same version joins it. */
   #load(entry: ModelEntry, version: string, priority: Priority): Promise<Replica> {
     if (priority === "live") entry.isWaitedFor = true;
-    if (entry.loading) return entry.loading.done;
+    if (entry.loading) {
+      entry.loading.isUnwanted = false;
+      return entry.loading.done;
+    }
     const done = this.#loadFirst(entry, version, priority).finally(() => {
       entry.loading = null;
       entry.isWaitedFor = false;
     });
-    entry.loading = { version, done };
+    entry.loading = { version, done, isUnwanted: false };
     return done;
   }
 
@@ -377,6 +384,7 @@ export class Registry {
     const old = [...entry.replicas];
     const replica = await this.#loader.load(entry, version, priority);
     for (const other of old) this.#retire(other);
+    if (entry.loading?.isUnwanted) this.#retire(replica);
     return replica;
   }
 
@@ -454,6 +462,7 @@ export class Registry {
 
   #free(replica: Replica): void {
     replica.memory.release();
+    replica.tensorMemory?.release();
     replica.model.release();
     replica.scheduler.close(replica.queue);
     if (replica.isLost) return;

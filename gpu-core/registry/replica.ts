@@ -1,7 +1,9 @@
+import type { CoreError, FailureReason } from "../core-error.ts";
+import type { ModelMemory } from "../engine/messages.ts";
 import type { ModelQueue } from "../scheduling/model-queue.ts";
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
 import type { ModelVersion } from "../sources/model-source.ts";
-import type { Reservation } from "./memory-ledger.ts";
+import type { LoadSize, Reservation } from "./memory-ledger.ts";
 
 /** One copy of a model in the memory of one worker. */
 export interface Replica {
@@ -11,6 +13,10 @@ export interface Replica {
   readonly scheduler: WorkerScheduler;
   readonly queue: ModelQueue;
   readonly memory: Reservation;
+  /** Of the session that its first run on tensors makes; null where the load made that already. */
+  readonly tensorSize: LoadSize | null;
+  /** Null until then. */
+  tensorMemory: Reservation | null;
   readonly createdMs: number;
   /** Requests that use it now; it is never evicted while there are any. */
   leases: number;
@@ -22,8 +28,19 @@ export interface Replica {
   isLost: boolean;
 }
 
+/** All that a replica takes. */
+export function memoryOf({ memory, tensorMemory }: Replica): ModelMemory {
+  return {
+    hostBytes: memory.memory.hostBytes + (tensorMemory?.memory.hostBytes ?? 0),
+    deviceBytes: memory.memory.deviceBytes + (tensorMemory?.memory.deviceBytes ?? 0),
+  };
+}
+
 /** Why a model could not be loaded, and when it is tried again. */
 export interface LoadFailure {
+  /** `resource_exhausted` when there was no memory or disk for it, which is not its fault. */
+  readonly code: "unavailable" | "resource_exhausted";
+  readonly cause: FailureReason;
   readonly reason: string;
   /** In a row. */
   readonly attempts: number;
@@ -35,6 +52,8 @@ export interface ModelLoad {
   /** The version that it was asked for with; empty for the current one. */
   readonly version: string;
   readonly done: Promise<Replica>;
+  /** Unloaded meanwhile, and nobody has asked for it since. */
+  isUnwanted: boolean;
 }
 
 /** Resolves with the load, however it ends. */
@@ -81,12 +100,19 @@ const BACK_OFF_MS = { first: 1000, longest: 60_000 };
 /** The failure after `before`: each waits twice as long as the one before. */
 export function nextFailure(
   before: LoadFailure | null,
-  reason: string,
+  { code, reason, message }: CoreError,
   nowMs: number,
 ): LoadFailure {
   const attempts = (before?.attempts ?? 0) + 1;
   const waitMs = Math.min(BACK_OFF_MS.longest, BACK_OFF_MS.first * 2 ** (attempts - 1));
-  return { reason, attempts, retryAtMs: nowMs + waitMs };
+  const isFull = code === "resource_exhausted";
+  return {
+    code: isFull ? code : "unavailable",
+    cause: (isFull && reason) || "load_failed",
+    reason: message,
+    attempts,
+    retryAtMs: nowMs + waitMs,
+  };
 }
 
 /** Of the copies that can serve the version the one whose worker has the least to do. */

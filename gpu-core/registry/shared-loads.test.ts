@@ -44,6 +44,33 @@ test("a forced load does not make do with one that began before it", async () =>
   assert.equal(source.resolved.get("a"), 2, "both have the same one");
 });
 
+test("a model that is unloaded while it is loaded leaves, unless a request waits for it", async () => {
+  const { clock, speak, core, source, inMemory } = await startSimulatedCore();
+  const load = core.registry.load("a", false);
+  await clock.advanceBy(50);
+  assert.equal(core.registry.unload("a"), true);
+  await clock.advanceBy(1000);
+  assert.equal((await load).status.state, "unloaded");
+  assert.deepEqual(inMemory(), [[]]);
+  assert.equal(source.held, 0);
+  assert.equal(core.registry.usage(0).memoryBytes, 0);
+
+  void core.registry.load("b", false);
+  await clock.advanceBy(50);
+  core.registry.unload("b");
+  const came = speak("b", 1);
+  await clock.advanceBy(1000);
+  assert.ok(came.isDone);
+  assert.equal(source.resolved.get("b"), 1, "he has the load that was under way");
+  assert.deepEqual(inMemory(), [["b"]]);
+
+  const waits = speak("c", 1);
+  await clock.advanceBy(50);
+  assert.equal(core.registry.unload("c"), false);
+  await clock.advanceBy(1000);
+  assert.ok(waits.isDone);
+});
+
 test("settings that change during a load hold after it", async () => {
   const { clock, speak, core, events } = await startSimulatedCore();
   speak("a", 1);

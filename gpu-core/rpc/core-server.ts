@@ -194,7 +194,8 @@ function answerPlain(
 ): void {
   const readiness = (): [number, string] => {
     if (drain.closing.aborted) return [503, "draining\n"];
-    return core.isReady ? [200, "ready\n"] : [503, "no device is up\n"];
+    if (!core.isUp) return [503, "no device is up\n"];
+    return core.isReady ? [200, "ready\n"] : [503, "models are being preloaded\n"];
   };
   // A path is whatever a caller sends: of an object it could name what every object has.
   const answers = new Map<string, () => [number, string]>([

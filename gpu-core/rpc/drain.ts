@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { CoreError } from "../core-error.ts";
 
 /** Requests that are cut get so long to tell their callers. */
 const GOODBYE_MS = 1000;
@@ -53,5 +54,6 @@ export class Drain {
 }
 
 function unavailable(message: string): ConnectError {
-  return new ConnectError(message, Code.Unavailable);
+  const cause = new CoreError("unavailable", message, { reason: "draining" });
+  return new ConnectError(message, Code.Unavailable, undefined, undefined, cause);
 }

@@ -29,7 +29,8 @@ export interface HealthServiceOptions {
 
 /**
  * The handlers of `grpc.health.v1.Health`. The core is SERVING while a device
- * is up, and so is a model that is in memory or would be loaded when asked for.
+ * is up, once what is preloaded is there; a model that is in memory or would be
+ * loaded when asked for is so before.
  */
 export function createHealthService(
   core: Core,
@@ -42,11 +43,13 @@ export function createHealthService(
   let watches = 0;
 
   async function statusOf(name: string): Promise<ServingStatus> {
-    const isUp = core.isReady && !closing.aborted;
-    if (CORE_NAMES.has(name)) return isUp ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+    const isOpen = !closing.aborted;
+    if (CORE_NAMES.has(name)) {
+      return isOpen && core.isReady ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+    }
     try {
       const { isServed } = await core.registry.status(name);
-      return isUp && isServed ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+      return isOpen && core.isUp && isServed ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
     } catch (error) {
       return statusOfError(error);
     }

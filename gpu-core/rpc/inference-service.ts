@@ -10,11 +10,12 @@ import {
   ModelState,
   Priority,
 } from "../../proto/gen/mouthpiece/inference/v1/inference_pb.js";
-import type { CallLimits, Core, SpeechRequest } from "../core.ts";
+import type { Core } from "../core.ts";
 import { CoreError } from "../core-error.ts";
 import type { DeviceState as EngineDeviceState } from "../engine/inference-worker.ts";
 import type { ModelStats } from "../registry/model-stats.ts";
 import type { ModelStatus } from "../registry/model-status.ts";
+import type { CallLimits, SpeechRequest } from "../requests.ts";
 import type { FittedMouth } from "../scheduling/speech-work.ts";
 import { deviceInfos } from "./device-infos.ts";
 import { toConnectError } from "./errors.ts";
@@ -118,7 +119,7 @@ export function createInferenceService(
 
     health: () =>
       guard(async () => ({
-        healthy: core.isReady,
+        healthy: core.isUp,
         uptimeS: (Date.now() - core.startedAtMs) / 1000,
         loadedModels: core.registry.loadedCount,
         maxModels: core.config.capacity.max_models,

@@ -16,7 +16,9 @@ import {
   type InferSpeechResponse,
   InferSpeechResponseSchema,
 } from "../../proto/gen/mouthpiece/inference/v1/inference_pb.js";
+import { CoreError } from "../core-error.ts";
 import { noObserver, type RequestEnd } from "../observe/observer.ts";
+import { toConnectError } from "./errors.ts";
 import { observeCalls } from "./observe-calls.ts";
 
 type Handlers = Partial<ServiceImpl<typeof InferenceService>>;
@@ -43,11 +45,12 @@ function setUp(handlers: Handlers, services = [InferenceService.typeName]) {
 
 const frame = () => create(InferSpeechResponseSchema, {});
 
-test("a call counts once, with its code and its time", async () => {
+test("a call counts once, with its code, why it failed and its time", async () => {
   const { client, ends } = setUp({
     health: () => ({ healthy: true }),
     loadModel() {
-      throw new ConnectError("full", Code.ResourceExhausted);
+      const full = new CoreError("resource_exhausted", "full", { reason: "queue_full" });
+      throw toConnectError(full, silentLogger);
     },
     unloadModel() {
       throw new Error("a defect");
@@ -65,13 +68,13 @@ test("a call counts once, with its code and its time", async () => {
     for await (const _ of client.inferSpeech({ modelId: "broken" }));
   });
   assert.deepEqual(
-    ends.map(({ method, code, durationMs }) => [method, code, durationMs]),
+    ends.map(({ method, code, reason, durationMs }) => [method, code, reason, durationMs]),
     [
-      ["Health", "ok", 5],
-      ["LoadModel", "resource_exhausted", 5],
-      ["UnloadModel", "unknown", 5],
-      ["InferSpeech", "ok", 5],
-      ["InferSpeech", "unavailable", 5],
+      ["Health", "ok", "ok", 5],
+      ["LoadModel", "resource_exhausted", "queue_full", 5],
+      ["UnloadModel", "unknown", "unknown", 5],
+      ["InferSpeech", "ok", "ok", 5],
+      ["InferSpeech", "unavailable", "unavailable", 5],
     ],
   );
 });

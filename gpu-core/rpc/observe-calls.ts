@@ -2,6 +2,7 @@ import { Code, ConnectError, createContextKey, type Interceptor } from "@connect
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "../../avatar/logger.ts";
 import type { Tracing } from "../../avatar/tracing/tracing.ts";
+import { CoreError } from "../core-error.ts";
 import { type CallTrace, noCallTrace, SpanCallTrace } from "../observe/call-trace.ts";
 import type { CoreObserver } from "../observe/observer.ts";
 
@@ -42,14 +43,15 @@ export function observeCalls(options: ObserveCallsOptions): Interceptor {
       : null;
     if (trace) request.contextValues.set(callTraceKey, trace);
     let hasEnded = false;
-    const end = (code: string, message = "") => {
+    const end = (code: string, message = "", reason = code) => {
       if (hasEnded) return;
       hasEnded = true;
       const durationMs = now() - started;
-      observer.requestEnded({ method: method.name, code, durationMs });
+      observer.requestEnded({ method: method.name, code, reason, durationMs });
       logger.debug("call", {
         method: method.name,
         code,
+        reason,
         ms: Math.round(durationMs),
         requestId,
         ...trace?.logFields,
@@ -58,7 +60,8 @@ export function observeCalls(options: ObserveCallsOptions): Interceptor {
     };
     const fail = (cause: unknown) => {
       const error = toCallError(cause, request.signal);
-      end(codeToString(error.code), error.rawMessage);
+      const code = codeToString(error.code);
+      end(code, error.rawMessage, (error.cause instanceof CoreError && error.cause.reason) || code);
     };
     try {
       const response = await next(request);

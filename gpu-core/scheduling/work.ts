@@ -18,6 +18,8 @@ export interface WorkLimits {
   readonly priority: Priority;
   /** Nothing is started after it; Infinity for none. */
   readonly deadlineMs: number;
+  /** From when `queueTimeoutMs` counts: it came, or came back from a device that was lost. */
+  readonly arrivedMs: number;
   /** The first frame starts within so long, or the request is refused; Infinity for none. */
   readonly queueTimeoutMs: number;
   /** A reader that takes no frame for so long is given up; Infinity never. */
@@ -53,20 +55,21 @@ export function watchLimits(
   }
   if (Number.isFinite(limits.queueTimeoutMs)) {
     const refuse = () => {
-      if (isStarted()) return;
-      fail(
-        new CoreError(
-          "resource_exhausted",
-          `nothing was done for this request within ${limits.queueTimeoutMs / 1000} s (server.queue_timeout_s): the core is overloaded, try again shortly`,
-          { retryAfterMs: limits.queueTimeoutMs },
-        ),
-      );
+      if (!isStarted()) fail(queueTimeoutPassed(limits));
     };
-    ends.push(clock.after(limits.queueTimeoutMs, refuse));
+    ends.push(clock.after(limits.arrivedMs + limits.queueTimeoutMs - clock.now(), refuse));
   }
   return () => {
     for (const end of ends) end();
   };
+}
+
+export function queueTimeoutPassed({ queueTimeoutMs }: WorkLimits): CoreError {
+  return new CoreError(
+    "resource_exhausted",
+    `nothing was done for this request within ${queueTimeoutMs / 1000} s (server.queue_timeout_s): the core is overloaded or loads the model, try again shortly`,
+    { retryAfterMs: queueTimeoutMs, reason: "queue_timeout" },
+  );
 }
 
 export function deadlinePassed(): CoreError {

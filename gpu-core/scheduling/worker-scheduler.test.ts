@@ -16,6 +16,7 @@ const FOREVER = Number.POSITIVE_INFINITY;
 const LIVE: WorkLimits = {
   priority: "live",
   deadlineMs: FOREVER,
+  arrivedMs: 0,
   queueTimeoutMs: FOREVER,
   readerTimeoutMs: FOREVER,
 };

@@ -114,6 +114,25 @@ test("leftovers of a process that was killed are removed, and cut files are fetc
   assert.equal((await readFile(held.path)).length, 5000);
 });
 
+test("what rotted on the disk is fetched again by the next process, and is verified once", async (t) => {
+  const { store, entries } = objects(5000);
+  const first = await openCache(t, store, MEGABYTE);
+  const { path } = await first.cache.hold(entries[0]!);
+  const rotten = await readFile(path);
+  rotten[4321]! ^= 1;
+  await writeFile(path, rotten);
+  const next = await openCache(t, store, MEGABYTE, first.folder);
+  const held = await Promise.all(Array.from({ length: 5 }, () => next.cache.hold(entries[0]!)));
+  const content = await readFile(held[0]!.path);
+  assert.equal(createHash("sha256").update(content).digest("hex"), entries[0]!.sha256);
+  assert.equal(store.reads.length, 2);
+  assert.equal(next.cache.bytes, 5000);
+  // Loads are not to read each file twice: whoever changes it under a running core is not found out.
+  await writeFile(path, rotten);
+  await next.cache.hold(entries[0]!);
+  assert.equal(store.reads.length, 2);
+});
+
 test("a folder that was emptied under us is filled again", async (t) => {
   const { store, entries } = objects(5000);
   const { cache } = await openCache(t, store, MEGABYTE);

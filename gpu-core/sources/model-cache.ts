@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../../avatar/logger.ts";
@@ -8,7 +9,9 @@ import { CoreError } from "../core-error.ts";
 
 /** What is asked of the store at once. */
 const CHUNK_BYTES = 8 * 1024 * 1024;
-/** Objects that are downloaded at the same time. */
+/** What is hashed of a file at once: others wait for it, about a millisecond. */
+const READ_BYTES = 1024 * 1024;
+/** Objects that are downloaded or verified at the same time. */
 const MAX_DOWNLOADS = 4;
 const COMPLETE = /^[0-9a-f]{64}$/;
 const PARTIAL = /\.part$/;
@@ -37,6 +40,8 @@ export interface ModelCacheOptions {
 
 interface CachedFile {
   bytes: number;
+  /** Whether this process has seen that its content is what its name says. */
+  isVerified: boolean;
   /** Order of the last uses. */
   lastUse: number;
   holds: number;
@@ -44,13 +49,15 @@ interface CachedFile {
 
 /**
  * Objects of a bucket on this machine's disk, named by the hash of their
- * content: downloaded once, verified as they arrive, least recently used ones
- * removed for others, never one that is held. One process per folder.
+ * content: downloaded once, verified as they arrive and when a later process
+ * first uses them, least recently used ones removed for others, never one that
+ * is held. One process per folder.
  */
 export class ModelCache {
   readonly #options: ModelCacheOptions;
   readonly #files = new Map<string, CachedFile>();
-  readonly #downloads = new Map<string, Promise<void>>();
+  /** By hash: what is being verified or downloaded. */
+  readonly #arrivals = new Map<string, Promise<void>>();
   readonly #waiting: (() => void)[] = [];
   /** Bytes that downloads under way will take. */
   #reserved = 0;
@@ -92,7 +99,7 @@ export class ModelCache {
     const path = join(this.#options.folder, sha256);
     // Somebody may have emptied the folder under us.
     if (this.#files.has(sha256) && !(await hasSize(path, entry.bytes))) this.#files.delete(sha256);
-    while (!this.#files.has(sha256)) await this.#downloadOnce(entry);
+    while (!this.#files.get(sha256)?.isVerified) await this.#arrive(entry);
     const file = this.#files.get(sha256)!;
     file.holds++;
     file.lastUse = ++this.#uses;
@@ -121,19 +128,39 @@ export class ModelCache {
       found.push({ name, bytes: size, usedMs: mtimeMs });
     }
     for (const { name, bytes } of found.sort((a, b) => a.usedMs - b.usedMs)) {
-      this.#files.set(name, { bytes, lastUse: ++this.#uses, holds: 0 });
+      this.#files.set(name, { bytes, isVerified: false, lastUse: ++this.#uses, holds: 0 });
     }
     await this.#makeRoom(0);
   }
 
-  #downloadOnce(entry: CacheEntry): Promise<void> {
-    const under = this.#downloads.get(entry.sha256);
+  /** One at a time for each file, however many ask. */
+  #arrive(entry: CacheEntry): Promise<void> {
+    const under = this.#arrivals.get(entry.sha256);
     if (under) return under;
-    const download = this.#inTurn(() => this.#download(entry)).finally(() =>
-      this.#downloads.delete(entry.sha256),
+    const arrival = this.#inTurn(() => this.#verifyOrDownload(entry)).finally(() =>
+      this.#arrivals.delete(entry.sha256),
     );
-    this.#downloads.set(entry.sha256, download);
-    return download;
+    this.#arrivals.set(entry.sha256, arrival);
+    return arrival;
+  }
+
+  async #verifyOrDownload(entry: CacheEntry): Promise<void> {
+    const { folder, logger } = this.#options;
+    const { sha256, key } = entry;
+    const file = this.#files.get(sha256);
+    if (!file) return this.#download(entry);
+    // It must not leave while it is read.
+    file.holds++;
+    try {
+      file.isVerified = (await hashOf(join(folder, sha256))) === sha256;
+    } finally {
+      file.holds--;
+    }
+    if (file.isVerified) return;
+    logger.warn("a file of the model cache was damaged: it is downloaded again", { key });
+    this.#files.delete(sha256);
+    await rm(join(folder, sha256), { force: true });
+    await this.#download(entry);
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -166,7 +193,7 @@ export class ModelCache {
       this.#reserved -= bytes;
     }
     // In the same breath: whoever makes room counts it once, as one or the other.
-    this.#files.set(sha256, { bytes, lastUse: ++this.#uses, holds: 0 });
+    this.#files.set(sha256, { bytes, isVerified: true, lastUse: ++this.#uses, holds: 0 });
     logger.info("downloaded", { key, bytes, ms: Math.round(performance.now() - started) });
   }
 
@@ -206,6 +233,7 @@ export class ModelCache {
       return new CoreError(
         "resource_exhausted",
         `the model cache is full of models in use (${gigabytes} GB): raise model_cache.max_gb`,
+        { reason: "disk_full" },
       );
     };
     const held = [...this.#files.values()].filter(({ holds }) => holds > 0);
@@ -224,6 +252,20 @@ export class ModelCache {
   }
 }
 
+/** SHA-256 in hexadecimal; empty when there is no such file. */
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
+      hash.update(chunk);
+    }
+  } catch (error) {
+    if (isErrorCode(error, "ENOENT")) return "";
+    throw error;
+  }
+  return hash.digest("hex");
+}
+
 async function hasSize(path: string, bytes: number): Promise<boolean> {
   try {
     return (await stat(path)).size === bytes;
@@ -238,6 +280,6 @@ function asDiskError(error: unknown, folder: string): unknown {
   return new CoreError(
     "resource_exhausted",
     `the disk of ${folder} is full (model_cache.path): make room, or lower model_cache.max_gb`,
-    { cause: error },
+    { cause: error, reason: "disk_full" },
   );
 }

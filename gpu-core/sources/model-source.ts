@@ -51,7 +51,10 @@ export function asCoreError(error: AvatarError, id: string): CoreError {
     case "not_found":
       return noModel(id, error);
     case "store_unavailable":
-      return new CoreError("unavailable", error.message, options);
+      return new CoreError("unavailable", error.message, {
+        ...options,
+        reason: "store_unavailable",
+      });
     case "invalid_avatar":
     case "damaged":
     case "invalid_source":

@@ -293,6 +293,25 @@ describe("the page in Chromium, with the demo avatar", () => {
     assert.deepEqual(failures, []);
   });
 
+  test("live: the button by keyboard, and pressed by what cannot hold it", async () => {
+    await open("");
+    const isIdle = () => tab.waitForSelector("#talk:not(.recording)");
+    await tab.focus("#talk");
+    await tab.keyboard.down(" ");
+    await tab.waitForSelector("#talk.recording");
+    await tab.waitForTimeout(400);
+    await tab.keyboard.up(" ");
+    await isIdle();
+    const press = () => tab.evaluate(() => document.getElementById("talk")!.click());
+    await press();
+    await tab.waitForSelector("#talk.recording");
+    await tab.waitForTimeout(400);
+    await press();
+    await isIdle();
+    assert.equal(await tab.isVisible("#message"), false);
+    assert.deepEqual(failures, []);
+  });
+
   test("live: a blocked microphone is told in words; a session that has ended begins again", async () => {
     await tab.addInitScript(() => {
       MediaDevices.prototype.getUserMedia = () =>

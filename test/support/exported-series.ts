@@ -4,13 +4,14 @@ import { CoreMetrics } from "../../gpu-core/observe/core-metrics.ts";
 export async function exportedSeries(): Promise<Map<string, Set<string>>> {
   const metrics = new CoreMetrics(
     async () => ({
-      isReady: true,
+      isUp: true,
       maxModels: 1,
       replicas: 0,
       hostMemoryBytes: 0,
       hostMemoryBudgetBytes: 0,
       waitingRequests: 0,
       runningRequests: 0,
+      loadingRequests: 0,
       devices: [
         {
           index: 0,
@@ -27,11 +28,14 @@ export async function exportedSeries(): Promise<Map<string, Set<string>>> {
     { process: true },
   );
   // A series is there once something has happened.
-  metrics.requestEnded({ method: "InferSpeech", code: "ok", durationMs: 1 });
+  const call = { method: "InferSpeech", durationMs: 1 };
+  metrics.requestEnded({ ...call, code: "ok", reason: "ok" });
+  metrics.requestEnded({ ...call, code: "resource_exhausted", reason: "queue_full" });
   const times = { melMs: 1, encoderMs: 1, prepareMs: 1, unetMs: 1, fitMs: 1 };
   const batch = { device: 0, worker: 0, frames: 1, queueMs: 1, times };
   metrics.batchEnded({ ...batch, priority: "live" });
-  metrics.modelLoaded({ device: 0, ms: 1, ok: true });
+  metrics.modelLoaded({ ms: 1, failure: null });
+  metrics.modelLoaded({ failure: "out_of_memory" });
   const series = new Map<string, Set<string>>();
   for (const line of (await metrics.text()).split("\n")) {
     const match = /^([a-z0-9_]+)(?:\{(.*)\})? \S+$/.exec(line);

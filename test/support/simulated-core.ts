@@ -4,7 +4,7 @@ import type { Manifest } from "../../avatar/manifest.ts";
 import { type ModelConfig, parseCoreConfig } from "../../gpu-core/config.ts";
 import { Core } from "../../gpu-core/core.ts";
 import { CoreError } from "../../gpu-core/core-error.ts";
-import type { CoreObserver } from "../../gpu-core/observe/observer.ts";
+import type { CoreObserver, ModelLoadEnd } from "../../gpu-core/observe/observer.ts";
 import type { ModelSource, ModelVersion } from "../../gpu-core/sources/model-source.ts";
 import {
   SIMULATION_DEFAULTS,
@@ -71,6 +71,7 @@ export class SimulatedSource implements ModelSource {
 /** Counts what happens. */
 export class EventCounter implements CoreObserver {
   readonly loads = { ok: 0, failed: 0 };
+  readonly lookups = { hit: 0, miss: 0 };
   readonly evictions: Record<string, number> = {};
   batches = 0;
   frames = 0;
@@ -78,8 +79,12 @@ export class EventCounter implements CoreObserver {
 
   requestEnded(): void {}
 
-  modelLoaded({ ok }: { ok: boolean }): void {
-    this.loads[ok ? "ok" : "failed"]++;
+  modelLoaded({ failure }: ModelLoadEnd): void {
+    this.loads[failure === null ? "ok" : "failed"]++;
+  }
+
+  modelLookedUp(isHit: boolean): void {
+    this.lookups[isHit ? "hit" : "miss"]++;
   }
 
   modelEvicted(reason: string): void {
@@ -91,7 +96,7 @@ export class EventCounter implements CoreObserver {
     this.frames += frames;
   }
 
-  workRetried(): void {
+  requestRetried(): void {
     this.retries++;
   }
 }
