@@ -4,7 +4,12 @@ import {
   type RequestListener,
   type ServerResponse,
 } from "node:http";
-import { createServer as createHttp2Server, type Http2Session } from "node:http2";
+import {
+  createServer as createHttp2Server,
+  type Http2ServerRequest,
+  type Http2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
@@ -100,7 +105,9 @@ export async function listenOnOnePort(
   // It does not listen itself, and only this starts what enforces its time limits.
   http1.emit("listening");
   const onStream = (request: IncomingMessage, response: ServerResponse) => {
-    response.once("finish", () => stopUpload(request));
+    const { stream } = request as unknown as Http2ServerRequest;
+    // The answer's own "finish" waits for the upload. Its trailers leave right after this event.
+    stream.once("wantTrailers", () => setImmediate(stopUpload, stream));
     handler(request, response);
   };
   const settings = { maxConcurrentStreams: MAX_STREAMS };
@@ -194,9 +201,8 @@ function tlsOptions(tls: TlsMaterial, needsCertificate: boolean): TlsOptions {
 }
 
 /** An answer is complete, and nobody reads the rest of its request (RFC 9113, 8.1). */
-function stopUpload(request: IncomingMessage): void {
-  if (request.complete || !("stream" in request)) return;
-  (request.stream as { close(code: number): void }).close(NO_ERROR);
+function stopUpload(stream: ServerHttp2Stream): void {
+  if (!stream.readableEnded) stream.close(NO_ERROR);
 }
 
 function sniff(socket: Socket, onDecided: (isHttp2: boolean) => void): void {

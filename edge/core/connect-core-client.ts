@@ -65,11 +65,15 @@ export function createConnectCoreClient(
       }
     },
 
-    async loadModel(avatarId, { signal, requestId, trace }) {
+    async loadModel(avatarId, { signal, requestId, trace, deadlineMs }) {
       const limit = AbortSignal.timeout(timeoutMs);
       const headers = new Headers({ "x-request-id": requestId });
       if (trace) tracing.inject(trace, headers);
-      const options = { signal: AbortSignal.any([signal, limit]), headers };
+      const options = {
+        signal: AbortSignal.any([signal, limit]),
+        headers,
+        ...(deadlineMs !== undefined && { timeoutMs: millisecondsUntil(deadlineMs) }),
+      };
       try {
         return (await client.loadModel({ modelId: avatarId }, options)).loadTimeMs;
       } catch (error) {
@@ -92,11 +96,11 @@ export function createConnectCoreClient(
   };
 }
 
-/** A span for one call, which the core's own continue. Null when nothing is traced. */
 function millisecondsUntil(deadlineMs: number): number {
   return Math.max(1, Math.ceil(deadlineMs - performance.now()));
 }
 
+/** A span for one call, which the core's own continue. Null when nothing is traced. */
 function startCallSpan(
   tracing: Tracing,
   call: SpeechCall,
