@@ -279,7 +279,12 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
         }
         keep("packed png", Buffer.concat(same));
         const video: Uint8Array[] = [];
-        for await (const frame of rpc.speak({ ...request, format: ImageFormat.H264 })) {
+        // Who never wants to give up is not told that he is late at once.
+        const headers = { "grpc-timeout": "99999999H", "connect-timeout-ms": "9999999999" };
+        for await (const frame of rpc.speak(
+          { ...request, format: ImageFormat.H264 },
+          { headers },
+        )) {
           assert.equal(frame.frame, video.length - 2);
           assert.equal(frame.isKeyFrame, video.length % 6 === 0);
           video.push(frame.image);
