@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { after, before, describe, test } from "node:test";
+import { crc32 } from "../avatar/image/crc32.ts";
 import { silentLogger } from "../avatar/logger.ts";
 import { frameCount } from "../avatar/speech-timing.ts";
 import { main } from "../cli/main.ts";
@@ -36,10 +37,32 @@ before(async () => {
   const imported = await folder();
   root = await folder();
   const damages: Record<string, (home: string) => Promise<void>> = {
-    cut: async (home) => truncate(join(await version(home), "jpeg.pack"), 5000),
+    cut: (home) => cut(home, "jpeg", 5000),
     flipped: async (home) => flip(join(await version(home), "jpeg.pack"), -100),
     index: async (home) => flip(join(await version(home), "jpeg.pack"), 30),
     missing: async (home) => rm(join(await version(home), "jpeg.pack")),
+    "png-cut": (home) => cut(home, "png", 5000),
+    "png-flipped": async (home) => flip(join(await version(home), "png.pack"), -100),
+    // Right hashes, and an index that leads out of the pack, or into another entry.
+    "png-far": (home) => forgeIndex(home, "png", (index) => index.setUint32(24 + 4, 1 << 20, true)),
+    "png-twice": (home) =>
+      forgeIndex(home, "png", (index) => index.setUint32(24 + 16, index.getUint32(24, true), true)),
+    "png-jpeg": (home) => forge(home, (m) => ({ ...m, tracks: [{ ...m.tracks[1], kind: "png" }] })),
+    "h264-cut": (home) => cut(home, "h264", 1000),
+    "h264-flipped": async (home) => flip(join(await version(home), "h264.pack"), 200),
+    "h264-missing": async (home) => rm(join(await version(home), "h264.pack")),
+    "h264-vast": (home) =>
+      forgeIndex(home, "h264", (index) => index.setUint32(12, 2 ** 32 - 1, true)),
+    "h264-png": (home) =>
+      forge(home, ({ tracks: [png, , , h264], ...m }) => ({
+        ...m,
+        tracks: [{ ...h264, ...named(png) }],
+      })),
+    "h264-short": (home) =>
+      forge(home, ({ tracks: [, , , { options, ...h264 }], ...m }) => ({
+        ...m,
+        tracks: [{ ...h264, options: { ...options, groupFrames: 2 } }],
+      })),
     garbage: async (home) => writeFile(join(home, "avatar.json"), "{"),
     huge: async (home) => writeFile(join(home, "avatar.json"), " ".repeat(1024 * 1024)),
     swapped: async (home) => flip(join(await version(home), "manifest.json"), 200),
@@ -65,11 +88,19 @@ after(async () => {
   for (const end of ends) await end();
 });
 
-type Json = Record<string, never> & { model: object };
+interface Track {
+  readonly kind: string;
+  readonly options: object;
+}
+type Json = Record<string, never> & { model: object; tracks: [Track, Track, Track, Track] };
 
 async function version(home: string): Promise<string> {
   const pointer = JSON.parse(await readFile(join(home, "avatar.json"), "utf8"));
   return join(home, pointer.version);
+}
+
+async function cut(home: string, kind: string, bytes: number): Promise<void> {
+  await truncate(join(await version(home), `${kind}.pack`), bytes);
 }
 
 async function flip(file: string, at: number): Promise<void> {
@@ -92,6 +123,30 @@ async function forge(home: string, edit: (manifest: Json) => object): Promise<vo
   assert.ok((await readdir(home)).includes(hash));
 }
 
+/** What a manifest says of a track beside what it is. */
+function named({ kind: _, options: __, ...stored }: Track) {
+  return stored;
+}
+
+/** An index that somebody has made, with its right checksums. */
+async function forgeIndex(home: string, kind: string, edit: (index: DataView) => void) {
+  const file = join(await version(home), `${kind}.pack`);
+  const pack = new Uint8Array(await readFile(file));
+  await forge(home, (manifest) => {
+    const tracks = manifest.tracks.map((track) => {
+      if (track.kind !== kind) return track;
+      const { indexBytes } = track as Track & { indexBytes: number };
+      const index = pack.subarray(0, indexBytes);
+      const view = new DataView(pack.buffer);
+      edit(view);
+      view.setUint32(20, crc32(index, 24), true);
+      return { ...track, indexSha256: createHash("sha256").update(index).digest("hex") };
+    });
+    return { ...manifest, tracks };
+  });
+  await writeFile(join(await version(home), `${kind}.pack`), pack);
+}
+
 for (const runtime of ["node", "deno", "workerd"] as const) {
   describe(`an edge on ${runtime}`, { timeout: 120_000 }, () => {
     let edge: TestEdge;
@@ -103,8 +158,8 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
 
     const get = (path: string, headers: Record<string, string> = {}) =>
       fetch(edge.url + path, { headers, signal: AbortSignal.timeout(LIMIT_MS) });
-    const speak = (id: string, body: BodyInit = WAV) =>
-      fetch(`${edge.url}/v1/avatars/${id}/speak?format=jpeg`, {
+    const speak = (id: string, body: BodyInit = WAV, format = "jpeg") =>
+      fetch(`${edge.url}/v1/avatars/${id}/speak?format=${format}`, {
         method: "POST",
         headers: { "content-type": "audio/wav" },
         body,
@@ -131,16 +186,41 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
       ["endless", 500, /frameCount/],
       ["vast", 500, /width/],
       ["prototype", 500, /./],
+      ["png-cut", 503, /it ends within entry/],
+      ["png-flipped", 503, /entry 3 has changed/],
+      ["png-far", 503, /entry 0 ends at/],
+      ["png-twice", 503, /entry 1 overlaps/],
+      ["png-jpeg", 500, /not that of its manifest/],
     ] as const) {
       test(`an avatar that is damaged or forged: ${id}`, async () => {
-        const last = await get(`/v1/avatars/${id}/frames/3.jpg`);
+        const [file, format] = id.startsWith("png-") ? ["3.png", "png"] : ["3.jpg", "jpeg"];
+        const last = await get(`/v1/avatars/${id}/frames/${file}`);
         const problem = (await last.json()) as { status: number; detail: string };
         assert.equal(last.status, status, problem.detail);
         assert.match(problem.detail, detail);
-        const spoken = await speak(id);
+        const spoken = await speak(id, WAV, format);
         const text = await spoken.text();
         // Frames that are whole may come; one that is not never does.
         assert.match(text, /"status":50[0-9]/);
+        await stillWorks();
+      });
+    }
+
+    for (const [id, status, detail] of [
+      ["h264-cut", 503, /it ends within entry 0/],
+      ["h264-flipped", 503, /entry 0 has changed/],
+      ["h264-missing", 503, /is missing/],
+      ["h264-vast", 503, /larger than any pack's/],
+      ["h264-png", 500, /groups for/],
+      ["h264-short", 500, /groups for/],
+    ] as const) {
+      test(`a video that is damaged or forged: ${id}`, async () => {
+        for (const format of ["h264", "mp4"]) {
+          const spoken = await speak(id, WAV, format);
+          const problem = (await spoken.json()) as { status: number; detail: string };
+          assert.equal(spoken.status, status, problem.detail);
+          assert.match(problem.detail, detail);
+        }
         await stillWorks();
       });
     }
@@ -150,7 +230,7 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
         avatars: { id: string }[];
       };
       assert.deepEqual(
-        avatars.map(({ id }) => id),
+        avatars.map(({ id }) => id).filter((id) => !/^(png|h264)-/.test(id)),
         ["cut", "flipped", "good", "index", "missing"],
       );
     });
