@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { silentLogger } from "../avatar/logger.ts";
+import { type LogFields, type Logger, silentLogger } from "../avatar/logger.ts";
 import { frameCount } from "../avatar/speech-timing.ts";
 import { parseCoreConfig } from "../gpu-core/config.ts";
 import { type RunningCore, startCore } from "../gpu-core/main.ts";
@@ -194,22 +194,50 @@ function junkHeader(): Uint8Array {
   return bytes;
 }
 
-test("no core: 503 with Retry-After, idle frames go on", async (t) => {
+test("prewarm makes model and frames be there; without a core it is a 503, like speech, and idle frames go on", async (t) => {
   const root = await temporaryFolder(t);
   await writeTinyAvatar(root, "tiny");
-  const system = await startSystem(root);
+  const warned = Promise.withResolvers<LogFields>();
+  const logger: Logger = {
+    ...silentLogger,
+    warn: (message, fields = {}) => {
+      if (message === "the model of a live session is not ready") warned.resolve(fields);
+    },
+  };
+  const system = await startSystem(root, { logger });
   t.after(() => system.edge.stop());
-  await system.core.stop();
   const base = `${system.edge.url}/v1/avatars/tiny`;
-  const headers = { "content-type": "audio/wav" };
-  const spoken = await fetch(`${base}/speak`, {
-    method: "POST",
-    headers,
-    body: wavFile(tone(800)),
-  });
-  assert.equal(spoken.status, 503);
-  assert.ok(Number(spoken.headers.get("retry-after")) > 0);
-  assert.match(await spoken.text(), /is it running/);
+  const missed = async () => {
+    const metrics = await (await fetch(`${system.edge.url}/metrics`)).text();
+    return Number(/edge_prepared_frame_misses_total (\d+)/.exec(metrics)?.[1]);
+  };
+  const wav = { "content-type": "audio/wav" };
+  const speak = () =>
+    fetch(`${base}/speak?start=1`, { method: "POST", headers: wav, body: wavFile(tone(1600)) });
+  const prewarm = () => fetch(`${base}/prewarm?start=1&format=jpeg`, { method: "POST" });
+
+  const { registry } = system.core.core;
+  assert.equal(registry.loadedCount, 0);
+  const first = (await (await prewarm()).json()) as { modelMs: number; version: string };
+  assert.equal(registry.loadedCount, 1);
+  assert.match(first.version, /^[0-9a-f]{32}$/);
+  const before = await missed();
+  assert.ok(before > 0);
+  assert.equal((await readParts(await speak())).length, frameCount(1600));
+  assert.equal(await missed(), before, "no frame was still to be prepared");
+  assert.equal(((await (await prewarm()).json()) as { modelMs: number }).modelMs, 0);
+
+  await system.core.stop();
+  for (const response of [await speak(), await prewarm()]) {
+    assert.equal(response.status, 503);
+    assert.ok(Number(response.headers.get("retry-after")) > 0);
+    assert.match(await response.text(), /is it running/);
+  }
+  // A live session begins without, and the log says what it lacks.
+  assert.equal((await fetch(`${base}/sessions`, { method: "POST" })).status, 201);
+  const { avatar, error } = await warned.promise;
+  assert.equal(avatar, "tiny");
+  assert.match(String(error), /no core answers|broke off/);
   assert.equal((await fetch(`${base}/frames/0.png`)).status, 200);
   assert.equal((await fetch(`${system.edge.url}/readyz`)).status, 503);
   assert.equal((await fetch(`${system.edge.url}/livez`)).status, 200);
