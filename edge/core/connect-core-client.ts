@@ -46,7 +46,7 @@ export function createConnectCoreClient(
           const timer = setTimeout(() => limit.abort(), timeoutMs);
           const step = await responses.next().finally(() => clearTimeout(timer));
           if (step.done) break;
-          yield toMouthRegion(step.value, expected++);
+          yield toMouthRegion(step.value, call, expected++);
         }
         const missing = call.firstFrame + call.backgroundIndices.length - expected;
         if (missing > 0) {
@@ -135,12 +135,18 @@ function toRequest(call: SpeechCall) {
   };
 }
 
-function toMouthRegion(response: InferSpeechResponse, expected: number): MouthRegion {
+function toMouthRegion(
+  response: InferSpeechResponse,
+  { firstFrame, backgroundIndices }: SpeechCall,
+  expected: number,
+): MouthRegion {
   const { frame, backgroundIndex, x, y, width, height, pixels, times } = response;
-  if (frame !== expected || pixels.length !== width * height * 3) {
+  // None is due after the last one.
+  const isDue = frame === expected && backgroundIndex === backgroundIndices[expected - firstFrame];
+  if (!isDue || pixels.length !== width * height * 3) {
     throw new CoreCallError(
       "internal",
-      `the core sent frame ${frame} (${pixels.length} bytes for ${width}x${height}) where frame ${expected} was due: run the same version of core and edge`,
+      `the core sent frame ${frame} over background ${backgroundIndex} (${pixels.length} bytes for ${width}x${height}) where frame ${expected} was due: run the same version of core and edge`,
     );
   }
   const region = { x, y, width, height };
