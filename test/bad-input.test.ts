@@ -8,7 +8,7 @@ import { frameCount } from "../avatar/speech-timing.ts";
 import { parseCoreConfig } from "../gpu-core/config.ts";
 import { type RunningCore, startCore } from "../gpu-core/main.ts";
 import { RUNTIMES, type TestEdge } from "./support/edges.ts";
-import { readParts, startSystem } from "./support/system.ts";
+import { readParts, startSystem, untilAnswered } from "./support/system.ts";
 import {
   buildTinyEncoder,
   temporaryFolder,
@@ -163,7 +163,8 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
     });
     test("too much: refused by its length, and while it arrives", async () => {
       const large = new Uint8Array(1024 * 1024 + 1);
-      await expectProblem(await post("tiny/speak", large), 413, /larger than/);
+      const refused = await untilAnswered(() => post("tiny/speak", large));
+      await expectProblem(refused, 413, /larger than/);
       let sent = 0;
       const endless = new ReadableStream<Uint8Array>({
         pull(controller) {

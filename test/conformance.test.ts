@@ -22,7 +22,7 @@ import {
   ImageFormat,
 } from "../proto/gen/mouthpiece/compositing/v1/compositing_pb.js";
 import { RUNTIMES, type Runtime, type TestEdge } from "./support/edges.ts";
-import { readParts } from "./support/system.ts";
+import { readParts, untilAnswered } from "./support/system.ts";
 import { temporaryFolder, tone, wavFile, writeTinyAvatar } from "./support/tiny-avatar.ts";
 import { TinyH264 } from "./support/tiny-h264.ts";
 
@@ -454,20 +454,6 @@ test("what was delivered is the same in every runtime, and of packs as of plain 
     assert.equal(delivered.node[`packed ${what}`], delivered.node[`plain ${what}`], what);
   }
 });
-
-/**
- * Who is refused before all of his upload is read may lose the answer, when the
- * connection is closed under what he still sends (RFC 9112, 9.6).
- */
-async function untilAnswered(call: () => Promise<Response>): Promise<Response> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await call();
-    } catch (error) {
-      if (attempt === 5) throw error;
-    }
-  }
-}
 
 async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
