@@ -32,6 +32,8 @@ const FIRST_BYTES_TIMEOUT_MS = 10_000;
  * theirs, so that none sends a request into one that is just being closed.
  */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** How often Node looks for requests that have taken too long. */
+const LONGEST_CHECK_MS = 30_000;
 /** Far more than the edges and probes of one core; each has a file descriptor and its buffers. */
 const MAX_CONNECTIONS = 10_000;
 /** Of one HTTP/2 connection. A client keeps what goes beyond until others end. */
@@ -57,7 +59,7 @@ export interface OnePortOptions {
   readonly firstBytesTimeoutMs?: number;
   /** Takes connections that ask for a WebSocket. Default: nobody does. */
   readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-  /** Milliseconds for all of an HTTP/1.1 request. Default: Node's, 5 minutes. */
+  /** Milliseconds for all of an HTTP/1.1 request; its head gets a minute of them. Default: Node's, 5 minutes. */
   readonly requestTimeoutMs?: number;
 }
 
@@ -92,7 +94,10 @@ export async function listenOnOnePort(
   const { requestTimeoutMs } = options;
   const http1Options = {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    ...(requestTimeoutMs !== undefined && { requestTimeout: requestTimeoutMs }),
+    ...(requestTimeoutMs !== undefined && {
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(requestTimeoutMs, LONGEST_CHECK_MS),
+    }),
     // Who offers anything else, HTTP/2 say, is answered in HTTP/1.1 (RFC 9110, 7.8).
     shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
       options.onUpgrade !== undefined && headers.upgrade?.toLowerCase() === "websocket",
