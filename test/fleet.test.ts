@@ -20,7 +20,7 @@ const STATES: readonly LinkState[] = [
 ];
 
 for (const runtime of ["node", "deno", "workerd"] as const) {
-  describe(`three cores behind an edge on ${runtime}`, { timeout: 120_000 }, () => {
+  describe(`three cores behind an edge on ${runtime}`, { timeout: 240_000 }, () => {
     const cores: RunningCore[] = [];
     const links: ShakyLink[] = [];
     const ends: (() => Promise<void>)[] = [];
