@@ -44,7 +44,7 @@ export interface Env {
 }
 
 /** Of the 128 MB that an isolate has, and requests under way need the most. */
-const SMALL_CACHES = { prepared_mb: 24, read_ahead_mb: 6, video_mb: 16, idle_mb: 4 };
+const SMALL_CACHES = { prepared_mb: 16, read_ahead_mb: 4, video_mb: 16, idle_mb: 4 };
 /** Its periods are 10 or 60 seconds. */
 const BINDING_RETRY_S = 10;
 const SOURCE = "[vars] EDGE of wrangler.toml";
