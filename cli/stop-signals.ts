@@ -9,7 +9,7 @@ const GRACE_MS = 5000;
  */
 export async function runUntilStopped(
   stop: () => Promise<void>,
-  drainLimitMs = 10_000,
+  drainLimitMs: number,
 ): Promise<void> {
   await new Promise<void>((resolve) => {
     const onSignal = (): void => {

@@ -82,7 +82,7 @@ export function createApp(parts: EdgeParts): EdgeApp {
     now,
   });
   const prewarmer = new Prewarmer({ core, composers, now });
-  const live = openLive({ config, access, directory, composers, mouths, core, logger });
+  const live = openLive({ config, access, directory, composers, mouths, core, sharing, logger });
   const snapshots = new Snapshots({
     ...{ config, isOpen: access.isOpen, recentLog, sharing, now },
     ...{ prepared, idleFrames, tracks, pictures, speaker, core, live: live.sessions },

@@ -17,6 +17,8 @@ const configSchema = z.strictObject({
       /** Address to listen on. Loopback unless said otherwise. */
       host: z.string().min(1).default("127.0.0.1"),
       port: z.int().min(0).max(65_535).default(8787),
+      /** Requests under way get so long when the edge stops, in seconds. Not in Workers. */
+      drain_timeout_s: z.number().min(0).max(3600).default(10),
     })
     .prefault({}),
   core: z

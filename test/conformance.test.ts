@@ -22,7 +22,7 @@ import {
   ImageFormat,
 } from "../proto/gen/mouthpiece/compositing/v1/compositing_pb.js";
 import { RUNTIMES, type Runtime, type TestEdge } from "./support/edges.ts";
-import { readParts } from "./support/system.ts";
+import { readParts, untilAnswered } from "./support/system.ts";
 import { temporaryFolder, tone, wavFile, writeTinyAvatar } from "./support/tiny-avatar.ts";
 import { TinyH264 } from "./support/tiny-h264.ts";
 
@@ -279,7 +279,12 @@ for (const runtime of ["node", "deno", "workerd"] as const) {
         }
         keep("packed png", Buffer.concat(same));
         const video: Uint8Array[] = [];
-        for await (const frame of rpc.speak({ ...request, format: ImageFormat.H264 })) {
+        // Who never wants to give up is not told that he is late at once.
+        const headers = { "grpc-timeout": "99999999H", "connect-timeout-ms": "9999999999" };
+        for await (const frame of rpc.speak(
+          { ...request, format: ImageFormat.H264 },
+          { headers },
+        )) {
           assert.equal(frame.frame, video.length - 2);
           assert.equal(frame.isKeyFrame, video.length % 6 === 0);
           video.push(frame.image);
@@ -449,20 +454,6 @@ test("what was delivered is the same in every runtime, and of packs as of plain 
     assert.equal(delivered.node[`packed ${what}`], delivered.node[`plain ${what}`], what);
   }
 });
-
-/**
- * Who is refused before all of his upload is read may lose the answer, when the
- * connection is closed under what he still sends (RFC 9112, 9.6).
- */
-async function untilAnswered(call: () => Promise<Response>): Promise<Response> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await call();
-    } catch (error) {
-      if (attempt === 5) throw error;
-    }
-  }
-}
 
 async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];

@@ -48,7 +48,7 @@ export function createR2Store(options: R2StoreOptions): ObjectStore {
       if (!range) {
         const found = await bucket.get(`${prefix}${key}`);
         if (!found) return null;
-        if (found.size > MAX_WHOLE_BYTES) throw new Error(`it has ${found.size} bytes`);
+        if (found.size > MAX_WHOLE_BYTES) throw cannot(`read ${key}`, `it has ${found.size} bytes`);
         return new Uint8Array(await found.arrayBuffer());
       }
       const { start, end } = range;
@@ -82,7 +82,7 @@ export function createR2Store(options: R2StoreOptions): ObjectStore {
         if (!found.truncated) return names.filter(Boolean).sort();
         cursor = found.cursor;
       }
-      throw new Error("the list does not end");
+      throw cannot(`list ${below}`, "the list does not end");
     });
   }
 
@@ -101,14 +101,19 @@ async function again<T>(
     try {
       return await work();
     } catch (cause) {
+      // It will be the same another time.
+      if (cause instanceof AvatarError) throw cause;
       if (attempt >= attempts) {
         const why = cause instanceof Error ? cause.message : String(cause);
-        const message = `cannot ${what}: R2 says "${why}", ${attempts} times`;
-        throw new AvatarError("store_unavailable", message, { cause });
+        throw cannot(what, `R2 says "${why}", ${attempts} times`, cause);
       }
     }
     await sleep(FIRST_DELAY_MS * 2 ** (attempt - 1) * (0.5 + random()));
   }
+}
+
+function cannot(what: string, why: string, cause?: unknown): AvatarError {
+  return new AvatarError("store_unavailable", `cannot ${what}: ${why}`, { cause });
 }
 
 function defaultSleep(ms: number): Promise<void> {

@@ -4,7 +4,12 @@ import {
   type RequestListener,
   type ServerResponse,
 } from "node:http";
-import { createServer as createHttp2Server, type Http2Session } from "node:http2";
+import {
+  createServer as createHttp2Server,
+  type Http2ServerRequest,
+  type Http2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
@@ -27,6 +32,8 @@ const FIRST_BYTES_TIMEOUT_MS = 10_000;
  * theirs, so that none sends a request into one that is just being closed.
  */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** How often Node looks for requests that have taken too long. */
+const LONGEST_CHECK_MS = 30_000;
 /** Far more than the edges and probes of one core; each has a file descriptor and its buffers. */
 const MAX_CONNECTIONS = 10_000;
 /** Of one HTTP/2 connection. A client keeps what goes beyond until others end. */
@@ -52,7 +59,7 @@ export interface OnePortOptions {
   readonly firstBytesTimeoutMs?: number;
   /** Takes connections that ask for a WebSocket. Default: nobody does. */
   readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-  /** Milliseconds for all of an HTTP/1.1 request. Default: Node's, 5 minutes. */
+  /** Milliseconds for all of an HTTP/1.1 request; its head gets a minute of them. Default: Node's, 5 minutes. */
   readonly requestTimeoutMs?: number;
 }
 
@@ -87,7 +94,10 @@ export async function listenOnOnePort(
   const { requestTimeoutMs } = options;
   const http1Options = {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    ...(requestTimeoutMs !== undefined && { requestTimeout: requestTimeoutMs }),
+    ...(requestTimeoutMs !== undefined && {
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(requestTimeoutMs, LONGEST_CHECK_MS),
+    }),
     // Who offers anything else, HTTP/2 say, is answered in HTTP/1.1 (RFC 9110, 7.8).
     shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
       options.onUpgrade !== undefined && headers.upgrade?.toLowerCase() === "websocket",
@@ -100,7 +110,9 @@ export async function listenOnOnePort(
   // It does not listen itself, and only this starts what enforces its time limits.
   http1.emit("listening");
   const onStream = (request: IncomingMessage, response: ServerResponse) => {
-    response.once("finish", () => stopUpload(request));
+    const { stream } = request as unknown as Http2ServerRequest;
+    // The answer's own "finish" waits for the upload. Its trailers leave right after this event.
+    stream.once("wantTrailers", () => setImmediate(stopUpload, stream));
     handler(request, response);
   };
   const settings = { maxConcurrentStreams: MAX_STREAMS };
@@ -194,9 +206,8 @@ function tlsOptions(tls: TlsMaterial, needsCertificate: boolean): TlsOptions {
 }
 
 /** An answer is complete, and nobody reads the rest of its request (RFC 9113, 8.1). */
-function stopUpload(request: IncomingMessage): void {
-  if (request.complete || !("stream" in request)) return;
-  (request.stream as { close(code: number): void }).close(NO_ERROR);
+function stopUpload(stream: ServerHttp2Stream): void {
+  if (!stream.readableEnded) stream.close(NO_ERROR);
 }
 
 function sniff(socket: Socket, onDecided: (isHttp2: boolean) => void): void {

@@ -13,7 +13,7 @@ export async function runEdge(options: { config?: string }): Promise<void> {
   const logger = createProcessLogger(config.log_level);
   const running = await startNodeEdge(config, pageFolder(), logger);
   process.stdout.write(`ready ${running.url}\n`);
-  await runUntilStopped(() => running.stop());
+  await runUntilStopped(() => running.stop(), 1000 * config.server.drain_timeout_s);
 }
 
 /** The built page. @throws CommandError when it was not built */

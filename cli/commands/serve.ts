@@ -14,8 +14,6 @@ import { runUntilStopped } from "../stop-signals.ts";
 import { coreConfigFrom } from "./core.ts";
 import { pageFolder } from "./edge.ts";
 
-/** What the edge gives its own requests. */
-const EDGE_DRAIN_MS = 5000;
 const CHECK_TIMEOUT_MS = 10_000;
 
 const serveSchema = z.strictObject({
@@ -80,7 +78,7 @@ export async function runServe(options: { config?: string }): Promise<void> {
         await edge.stop();
         await core.stop();
       },
-      1000 * coreConfig.server.drain_timeout_s + EDGE_DRAIN_MS,
+      1000 * (coreConfig.server.drain_timeout_s + edgeConfig.server.drain_timeout_s),
     );
   } catch (error) {
     await core.stop();

@@ -165,11 +165,13 @@ for (const set of SETS) {
     });
 
     test("a pod gets longer to end than its requests do", () => {
-      const { core: coreConfig } = configs();
+      const { core: coreConfig, edge: edgeConfig } = configs();
       const graceOf = ({ pod }: Workload) => pod.terminationGracePeriodSeconds ?? 0;
       assert.ok(graceOf(core) >= coreConfig.server.drain_timeout_s + LEAST_GRACE_S);
       const { seconds = 0 } = edge.container.lifecycle?.preStop?.sleep ?? {};
-      assert.ok(seconds > 0 && graceOf(edge) >= seconds + 5 + LEAST_GRACE_S);
+      assert.ok(
+        seconds > 0 && graceOf(edge) >= seconds + edgeConfig.server.drain_timeout_s + LEAST_GRACE_S,
+      );
     });
 
     test("nothing is root, may become it, writes to its image, or talks to the API", async () => {

@@ -1,3 +1,4 @@
+import type { Logger } from "../../avatar/logger.ts";
 import type { ByteRange, ObjectStore } from "../../avatar/object-store.ts";
 import type { Sharing } from "../parts.ts";
 
@@ -13,27 +14,45 @@ const ORIGIN = "https://avatars.invalid/";
 const IMMUTABLE_KEY = /^avatars\/[^/]+\/[0-9a-f]{32}\//;
 const LIFETIME = "public, max-age=31536000, immutable";
 
+/** The bucket itself is hardly slower: who waits for longer may as well ask there. */
+const LIMIT_MS = 1000;
+
+export interface CacheStoreOptions {
+  readonly cache: PlatformCache;
+  readonly sharing: Sharing;
+  readonly logger: Logger;
+  /** Longest wait for the cache, in milliseconds. Default 1000. */
+  readonly limitMs?: number;
+}
+
 /**
  * A store behind the cache of the platform, which the isolates of one place
  * share: what one of them has read the others need not fetch from the bucket.
- * A cache that fails is as good as none.
+ * A cache that fails or hangs is as good as none, and the log says so once.
  */
-export function cacheStore(
-  store: ObjectStore,
-  cache: PlatformCache,
-  sharing: Sharing,
-): ObjectStore {
+export function cacheStore(store: ObjectStore, options: CacheStoreOptions): ObjectStore {
+  const { cache, sharing, logger, limitMs = LIMIT_MS } = options;
+  let hasFailed = false;
+  const warn = (error: unknown): null => {
+    if (!hasFailed) logger.warn("the platform's cache fails", { error: String(error) });
+    hasFailed = true;
+    return null;
+  };
+
+  async function keep(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const headers = { "cache-control": LIFETIME, "content-length": String(bytes.length) };
+    await cache.put(url, new Response(bytes, { headers }));
+  }
+
   return {
     async read(key, options = {}) {
       if (!IMMUTABLE_KEY.test(key)) return store.read(key, options);
-      const url = urlOf(key, options.range);
-      const known = options.isRefresh ? null : await lookUp(cache, url, options.range);
+      const { range, isRefresh } = options;
+      const url = urlOf(key, range);
+      const known = isRefresh ? null : await within(lookUp(cache, url, range), limitMs).catch(warn);
       if (known) return known;
       const bytes = await store.read(key, options);
-      if (bytes && bytes.length > 0) {
-        const headers = { "cache-control": LIFETIME, "content-length": String(bytes.length) };
-        sharing.keepAlive(cache.put(url, new Response(bytes, { headers })).catch(() => {}));
-      }
+      if (bytes && bytes.length > 0) sharing.keepAlive(keep(url, bytes).catch(warn));
       return bytes;
     },
     list: (prefix, signal) => store.list(prefix, signal),
@@ -50,13 +69,19 @@ async function lookUp(
   url: string,
   range: ByteRange | undefined,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
+  const found = await cache.match(url);
+  if (!found) return null;
+  const bytes = new Uint8Array(await found.arrayBuffer());
+  const isWhole = range === undefined || bytes.length <= range.end - range.start;
+  return isWhole && bytes.length > 0 ? bytes : null;
+}
+
+async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
   try {
-    const found = await cache.match(url);
-    if (!found) return null;
-    const bytes = new Uint8Array(await found.arrayBuffer());
-    const isWhole = range === undefined || bytes.length <= range.end - range.start;
-    return isWhole && bytes.length > 0 ? bytes : null;
-  } catch {
-    return null;
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }

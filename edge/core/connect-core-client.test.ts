@@ -81,6 +81,10 @@ test("the core is told until when its answer is wanted", async () => {
         told.push(timeoutMs());
         throw new ConnectError("there is no ada", Code.NotFound);
       },
+      loadModel(_, { timeoutMs }) {
+        told.push(timeoutMs());
+        return { loadTimeMs: 1 };
+      },
     });
   });
   const client = createConnectCoreClient(transport, 60_000);
@@ -90,6 +94,37 @@ test("the core is told until when its answer is wanted", async () => {
   };
   await assert.rejects(ask(performance.now() + 5000));
   await assert.rejects(ask());
-  assert.ok(told[0]! > 4000 && told[0]! <= 5000, `${told[0]} ms`);
-  assert.equal(told[1], undefined);
+  await client.loadModel("ada", { ...options(), deadlineMs: performance.now() + 5000 });
+  await client.loadModel("ada", options());
+  for (const ms of [told[0]!, told[2]!]) assert.ok(ms > 4000 && ms <= 5000, `${ms} ms`);
+  assert.deepEqual([told[1], told[3]], [undefined, undefined]);
+});
+
+test("frames that are not those that were asked for are none", async () => {
+  const sound = { frame: 0, backgroundIndex: 4, width: 1, height: 1, pixels: new Uint8Array(3) };
+  const call = { ...CALL, backgroundIndices: [4, 5] };
+  for (const [second, third] of [
+    [{ frame: 2 }],
+    [{ frame: 0 }],
+    [{ backgroundIndex: 4 }],
+    [{ pixels: new Uint8Array(2) }],
+    [{ width: 4_000_000_000 }],
+    [{}, { frame: 2, backgroundIndex: 6 }],
+  ]) {
+    const transport = createRouterTransport(({ service }) => {
+      service(InferenceService, {
+        async *inferSpeech() {
+          yield sound;
+          yield { ...sound, frame: 1, backgroundIndex: 5, ...second };
+          if (third) yield { ...sound, ...third };
+        },
+      });
+    });
+    const frames: number[] = [];
+    await assert.rejects(async () => {
+      const mouths = createConnectCoreClient(transport, LIMIT_MS).inferSpeech(call, options());
+      for await (const { frame } of mouths) frames.push(frame);
+    }, /run the same version of core and edge/);
+    assert.deepEqual(frames, third ? [0, 1] : [0]);
+  }
 });

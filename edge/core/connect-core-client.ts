@@ -46,7 +46,7 @@ export function createConnectCoreClient(
           const timer = setTimeout(() => limit.abort(), timeoutMs);
           const step = await responses.next().finally(() => clearTimeout(timer));
           if (step.done) break;
-          yield toMouthRegion(step.value, expected++);
+          yield toMouthRegion(step.value, call, expected++);
         }
         const missing = call.firstFrame + call.backgroundIndices.length - expected;
         if (missing > 0) {
@@ -65,11 +65,15 @@ export function createConnectCoreClient(
       }
     },
 
-    async loadModel(avatarId, { signal, requestId, trace }) {
+    async loadModel(avatarId, { signal, requestId, trace, deadlineMs }) {
       const limit = AbortSignal.timeout(timeoutMs);
       const headers = new Headers({ "x-request-id": requestId });
       if (trace) tracing.inject(trace, headers);
-      const options = { signal: AbortSignal.any([signal, limit]), headers };
+      const options = {
+        signal: AbortSignal.any([signal, limit]),
+        headers,
+        ...(deadlineMs !== undefined && { timeoutMs: millisecondsUntil(deadlineMs) }),
+      };
       try {
         return (await client.loadModel({ modelId: avatarId, prewarm: true }, options)).loadTimeMs;
       } catch (error) {
@@ -92,11 +96,11 @@ export function createConnectCoreClient(
   };
 }
 
-/** A span for one call, which the core's own continue. Null when nothing is traced. */
 function millisecondsUntil(deadlineMs: number): number {
   return Math.max(1, Math.ceil(deadlineMs - performance.now()));
 }
 
+/** A span for one call, which the core's own continue. Null when nothing is traced. */
 function startCallSpan(
   tracing: Tracing,
   call: SpeechCall,
@@ -131,12 +135,18 @@ function toRequest(call: SpeechCall) {
   };
 }
 
-function toMouthRegion(response: InferSpeechResponse, expected: number): MouthRegion {
+function toMouthRegion(
+  response: InferSpeechResponse,
+  { firstFrame, backgroundIndices }: SpeechCall,
+  expected: number,
+): MouthRegion {
   const { frame, backgroundIndex, x, y, width, height, pixels, times } = response;
-  if (frame !== expected || pixels.length !== width * height * 3) {
+  // None is due after the last one.
+  const isDue = frame === expected && backgroundIndex === backgroundIndices[expected - firstFrame];
+  if (!isDue || pixels.length !== width * height * 3) {
     throw new CoreCallError(
       "internal",
-      `the core sent frame ${frame} (${pixels.length} bytes for ${width}x${height}) where frame ${expected} was due: run the same version of core and edge`,
+      `the core sent frame ${frame} over background ${backgroundIndex} (${pixels.length} bytes for ${width}x${height}) where frame ${expected} was due: run the same version of core and edge`,
     );
   }
   const region = { x, y, width, height };

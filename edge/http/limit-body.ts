@@ -38,9 +38,10 @@ export async function* limitChunks(
   let unread = false;
   try {
     for (;;) {
-      const leftMs = latest - performance.now();
+      const leftMs = Math.max(0, latest - performance.now());
       unread = false;
-      const { done, value } = await within(chunks.next(), Math.min(idleMs, leftMs));
+      const late = leftMs < idleMs ? () => tooLong(totalMs) : () => tooSilent(idleMs);
+      const { done, value } = await within(chunks.next(), Math.min(idleMs, leftMs), late);
       if (done) return;
       unread = true;
       total += value.length;
@@ -63,7 +64,8 @@ async function drain(chunks: AsyncIterator<Uint8Array>): Promise<void> {
   let left = DRAIN_BYTES;
   try {
     while (left > 0 && performance.now() < latest) {
-      const { done, value } = await within(chunks.next(), DRAIN_SILENCE_MS);
+      const silent = () => tooSilent(DRAIN_SILENCE_MS);
+      const { done, value } = await within(chunks.next(), DRAIN_SILENCE_MS, silent);
       if (done) return;
       left -= value.length;
     }
@@ -91,9 +93,13 @@ function chunksOf(body: ReadableStream<Uint8Array> | null): AsyncIterable<Uint8A
   };
 }
 
-async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
+async function within<T>(
+  work: Promise<T>,
+  limitMs: number,
+  explain: () => RequestError,
+): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(tooSlow(limitMs)), limitMs);
+  const timer = setTimeout(() => late.reject(explain()), limitMs);
   try {
     return await Promise.race([work, late.promise]);
   } finally {
@@ -105,10 +111,12 @@ function tooLarge({ maxBytes, advice }: BodyLimits): RequestError {
   return new RequestError(413, `the body is larger than ${maxBytes} bytes${advice}`);
 }
 
-function tooSlow(limitMs: number): RequestError {
-  const waitedS = (Math.max(limitMs, 0) / 1000).toFixed(1);
-  return new RequestError(
-    408,
-    `nothing more of the body came for ${waitedS} s (limits.upload_idle_s), or all of it took too long: send it again, faster`,
-  );
+function tooSilent(idleMs: number): RequestError {
+  const waited = `nothing more of the body came for ${idleMs / 1000} s (limits.upload_idle_s)`;
+  return new RequestError(408, `${waited}: send it again, faster`);
+}
+
+function tooLong(totalMs: number): RequestError {
+  const took = `the body was not through after ${totalMs / 1000} s`;
+  return new RequestError(408, `${took}: send it again, faster`);
 }

@@ -6,6 +6,7 @@ import type { AvatarDirectory } from "../background/avatar-directory.ts";
 import type { OwnMouths } from "../background/own-mouths.ts";
 import type { EdgeConfig } from "../config.ts";
 import type { CoreClient } from "../core/core-client.ts";
+import type { Sharing } from "../parts.ts";
 import type { Composers } from "../speak/composers.ts";
 import { endRepublished } from "./end-republished.ts";
 import { JoinTokens } from "./join-tokens.ts";
@@ -28,6 +29,7 @@ export interface OpenLiveOptions {
   readonly composers: Composers;
   readonly mouths: OwnMouths;
   readonly core: CoreClient;
+  readonly sharing: Sharing;
   readonly logger: Logger;
   /** Default: the machine's. */
   readonly clock?: Clock;
@@ -35,7 +37,7 @@ export interface OpenLiveOptions {
 
 /** Puts together what live sessions need. */
 export function openLive(options: OpenLiveOptions) {
-  const { config, access, directory, composers, mouths, core, logger } = options;
+  const { config, access, directory, composers, mouths, core, sharing, logger } = options;
   const clock = options.clock ?? systemClock;
   const settings = config.live;
   const date = () => Date.now();
@@ -57,7 +59,7 @@ export function openLive(options: OpenLiveOptions) {
     date,
     logger,
     open: (id, avatar) => {
-      warmUp(core, avatar.summary.id, id);
+      sharing.keepAlive(warmUp(options, id, avatar.summary.id));
       const session = new LiveSession({
         id,
         avatar,
@@ -88,8 +90,20 @@ export function openLive(options: OpenLiveOptions) {
 }
 
 /** Has the model loaded while its viewer is on the way: the first words would wait for it. */
-function warmUp(core: CoreClient, avatarId: string, requestId: string): void {
+async function warmUp(
+  { core, logger }: OpenLiveOptions,
+  session: string,
+  avatar: string,
+): Promise<void> {
   const signal = AbortSignal.timeout(WARM_UP_LIMIT_MS);
-  // What is wrong is told to who speaks.
-  core.loadModel(avatarId, { signal, requestId }).catch(() => {});
+  try {
+    await core.loadModel(avatar, { signal, requestId: session });
+  } catch (error) {
+    // Nobody waits for it; who speaks is told what is wrong then.
+    logger.warn("the model of a live session is not ready", {
+      session,
+      avatar,
+      error: String(error),
+    });
+  }
 }

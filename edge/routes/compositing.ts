@@ -8,10 +8,12 @@ import {
   type ServiceImpl,
 } from "@connectrpc/connect";
 import {
+  type UniversalServerRequest,
   universalServerRequestFromFetch,
   universalServerResponseToFetch,
 } from "@connectrpc/connect/protocol";
 import { Hono } from "hono";
+import { withoutEndlessTimeouts } from "../../avatar/endless-timeouts.ts";
 import type { AvatarSummary } from "../../avatar/manifest.ts";
 import {
   type AvatarSchema,
@@ -29,7 +31,7 @@ import { joinBytes } from "../compositor/join-bytes.ts";
 import { megabytes, uploadTimes } from "../config.ts";
 import { admitRequest } from "../http/authorise.ts";
 import { toConnectError } from "../http/connect-error.ts";
-import { limitChunks } from "../http/limit-body.ts";
+import { limitCall } from "../http/limit-call.ts";
 import { toProblem } from "../http/problem.ts";
 import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT } from "../http/query.ts";
 import { refuseCall } from "../http/refuse-call.ts";
@@ -80,14 +82,25 @@ export function createCompositingRouter(
   return router.service(CompositingService, createService(options));
 }
 
+/** A call for a handler of the router: who makes it, and that it takes no longer than it may. */
+export function boundCall(
+  options: Pick<CompositingOptions, "limits" | "logger">,
+  call: UniversalServerRequest,
+  identity: CallIdentity,
+): UniversalServerRequest {
+  const explain = (error: unknown) => toConnectError(error, identity, options.logger);
+  return {
+    ...call,
+    header: withoutEndlessTimeouts(call.header),
+    // Nobody has parsed it before.
+    body: limitCall(call.body as AsyncIterable<Uint8Array>, uploadTimes(options), explain),
+    contextValues: createContextValues().set(callIdentityKey, identity),
+  };
+}
+
 /** Connect and gRPC-Web over `fetch`. */
 export function compositingRoutes(options: CompositingOptions): Hono<{ Variables: EdgeVariables }> {
   const { access, logger } = options;
-  const bodyLimits = {
-    maxBytes: Number.POSITIVE_INFINITY,
-    ...uploadTimes(options),
-    advice: "",
-  };
   const app = new Hono<{ Variables: EdgeVariables }>();
   for (const handler of createCompositingRouter(options, { grpc: false }).handlers) {
     app.all(handler.requestPath, async (c) => {
@@ -102,12 +115,9 @@ export function compositingRoutes(options: CompositingOptions): Hono<{ Variables
         const { body, ...init } = refuseCall(c.req.header("content-type") ?? "", status, told);
         return new Response(body, init);
       }
-      const contextValues = createContextValues().set(callIdentityKey, { ...known, caller });
-      // The router bounds each message; how slowly it comes is for us to bound.
       const call = universalServerRequestFromFetch(c.req.raw, {});
-      const body = limitChunks(call.body as AsyncIterable<Uint8Array>, bodyLimits);
-      const request = { ...call, body, contextValues };
-      return universalServerResponseToFetch(await handler(request));
+      const answer = await handler(boundCall(options, call, { ...known, caller }));
+      return universalServerResponseToFetch(answer);
     });
   }
   return app;
@@ -157,9 +167,15 @@ function createService(options: CompositingOptions): ServiceImpl<typeof Composit
     prewarm: ({ avatarId, start, format }, context) =>
       guard(context, async ({ requestId, trace, caller }) => {
         const avatar = await directory.get(avatarId, caller);
-        const { signal } = context;
-        const request = { avatar, start, format: readFormat(format), signal, requestId, trace };
-        const { modelMs, framesMs } = await prewarmer.prewarm(request);
+        const { modelMs, framesMs } = await prewarmer.prewarm({
+          avatar,
+          start,
+          format: readFormat(format),
+          signal: context.signal,
+          deadlineMs: deadlineOf(context),
+          requestId,
+          trace,
+        });
         return { version: avatar.summary.version, modelMs, framesMs };
       }),
 

@@ -6,29 +6,43 @@ declare const Deno: {
   upgradeWebSocket(request: Request): { readonly response: Response; readonly socket: WebSocket };
 };
 
-/** A WebSocket on Deno, which pings it by itself. */
-export function upgradeDenoSocket(request: Request): UpgradeSocket {
-  return (accept) => {
-    const { response, socket } = upgrade(request);
-    socket.binaryType = "arraybuffer";
-    socket.onopen = () => {
-      const handler = accept({
-        send(message) {
-          if (socket.readyState === WebSocket.OPEN) socket.send(message);
-        },
-        close: (code, reason) => socket.close(code, reason),
-      });
-      let isOpen = true;
-      const end = () => {
-        if (isOpen) handler.closed();
-        isOpen = false;
+const POLL_MS = 20;
+
+/** The WebSockets of an edge on Deno, which pings them by itself. */
+export class DenoSockets {
+  readonly #open = new Set<WebSocket>();
+
+  /** For a request that asks for one. */
+  upgrade(request: Request): UpgradeSocket {
+    return (accept) => {
+      const { response, socket } = upgrade(request);
+      socket.binaryType = "arraybuffer";
+      socket.onopen = () => {
+        this.#open.add(socket);
+        const handler = accept({
+          send(message) {
+            if (socket.readyState === WebSocket.OPEN) socket.send(message);
+          },
+          close: (code, reason) => socket.close(code, reason),
+        });
+        const end = () => {
+          if (this.#open.delete(socket)) handler.closed();
+        };
+        socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => handler.message(data);
+        socket.onclose = end;
+        socket.onerror = end;
       };
-      socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => handler.message(data);
-      socket.onclose = end;
-      socket.onerror = end;
+      return response;
     };
-    return response;
-  };
+  }
+
+  /** Waits until all have closed, no longer than the limit. */
+  async closed(limitMs: number): Promise<void> {
+    const latest = performance.now() + limitMs;
+    while (this.#open.size > 0 && performance.now() < latest) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
 }
 
 /** @throws RequestError 400 */

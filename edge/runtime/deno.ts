@@ -6,7 +6,7 @@ import { SettingsError } from "../../avatar/settings.ts";
 import { createApp } from "../app.ts";
 import type { EdgeConfig } from "../config.ts";
 import { readCoreAccess } from "./core-access.ts";
-import { upgradeDenoSocket } from "./deno-socket.ts";
+import { DenoSockets } from "./deno-socket.ts";
 import { edgeConfigFrom } from "./edge-config-file.ts";
 import { createFetchTransport } from "./fetch-transport.ts";
 import { type RunningEdge, urlOf } from "./running-edge.ts";
@@ -17,14 +17,14 @@ declare const Deno: {
   serve(
     options: { hostname: string; port: number; signal: AbortSignal; onListen(): void },
     handler: (request: Request) => Response | Promise<Response>,
-  ): { readonly addr: { readonly port: number }; readonly finished: Promise<void> };
+  ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> };
   createHttpClient(options: { caCerts?: string[]; cert?: string; key?: string }): object;
   addSignalListener(signal: "SIGINT" | "SIGTERM", handler: () => void): void;
   exit(status: number): never;
 };
 
-/** Requests under way get so long when the edge stops. */
-const DRAIN_LIMIT_MS = 5000;
+/** Sockets get so long for their last words. */
+const GOODBYE_MS = 1000;
 
 /**
  * The edge on Deno: the core over Connect.
@@ -73,13 +73,14 @@ export async function startDenoEdge(
   });
   const parts = await createServerParts(config, openCore, assetsRoot, logger);
   const app = createApp(parts);
-  const { host, port } = config.server;
+  const { host, port, drain_timeout_s } = config.server;
+  const sockets = new DenoSockets();
   const stopping = new AbortController();
   const server = Deno.serve(
     { hostname: host, port, signal: stopping.signal, onListen() {} },
     (request) =>
       request.headers.get("upgrade")?.toLowerCase() === "websocket"
-        ? app.connect(request, upgradeDenoSocket(request))
+        ? app.connect(request, sockets.upgrade(request))
         : app.fetch(request),
   );
   return {
@@ -87,9 +88,12 @@ export async function startDenoEdge(
     checkCore: (signal) => parts.core.checkHealth(signal),
     async stop() {
       app.stop();
-      stopping.abort();
-      const cut = new Promise((resolve) => setTimeout(resolve, DRAIN_LIMIT_MS));
-      await Promise.race([server.finished, cut]);
+      // A server that shuts down closes sockets before they have sent everything.
+      await sockets.closed(GOODBYE_MS);
+      // The signal cuts what is under way at once.
+      const cut = setTimeout(() => stopping.abort(), 1000 * drain_timeout_s);
+      await server.shutdown();
+      clearTimeout(cut);
       await parts.stop();
     },
   };
@@ -103,7 +107,11 @@ async function main(): Promise<void> {
   const page = fileURLToPath(new URL("../../client/dist", import.meta.url));
   const running = await startDenoEdge(config, page, logger);
   process.stdout.write(`ready ${running.url}\n`);
+  let isStopping = false;
   const stop = () => {
+    // A second signal is from somebody who does not want to wait.
+    if (isStopping) Deno.exit(1);
+    isStopping = true;
     void running.stop().then(() => Deno.exit(0));
   };
   Deno.addSignalListener("SIGINT", stop);

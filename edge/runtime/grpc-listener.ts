@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { type ContextValues, createContextValues } from "@connectrpc/connect";
+import { createContextValues } from "@connectrpc/connect";
 import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import { withoutEndlessTimeouts } from "../../avatar/endless-timeouts.ts";
 import { noTracing, type Tracing } from "../../avatar/tracing/tracing.ts";
 import type { EdgeApp } from "../app.ts";
 import { FORWARDED, isCounted, refuseSecretsIn } from "../http/authorise.ts";
@@ -14,7 +15,7 @@ import { toProblem } from "../http/problem.ts";
 import { refuseCall } from "../http/refuse-call.ts";
 import { isRequestId } from "../http/stamp-answers.ts";
 import { createLiveRouter, type LiveCallIdentity, liveCallKey } from "../live/rpc/live-service.ts";
-import { callIdentityKey, createCompositingRouter } from "../routes/compositing.ts";
+import { boundCall, createCompositingRouter } from "../routes/compositing.ts";
 
 /** `application/grpc` and its codecs, but not gRPC-Web, which needs no trailers. */
 const GRPC_TYPE = "application/grpc";
@@ -36,14 +37,15 @@ export function createGrpcListener(
   /** Calls that come with a token of their session, which their handlers look at. */
   const withJoinTokens = new Set(live.map(({ requestPath }) => requestPath));
 
-  /** @throws RequestError */
-  async function identify(call: UniversalServerRequest, known: LiveCallIdentity) {
+  /** The call as its handler takes it. @throws RequestError */
+  async function accept(call: UniversalServerRequest, known: LiveCallIdentity) {
     if (withJoinTokens.has(new URL(call.url).pathname)) {
       refuseSecretsIn(call.url);
-      return createContextValues().set(liveCallKey, known);
+      const header = withoutEndlessTimeouts(call.header);
+      // A speaker may be silent: its session says for how long.
+      return { ...call, header, contextValues: createContextValues().set(liveCallKey, known) };
     }
-    const caller = await admit(call, known.requestId);
-    return createContextValues().set(callIdentityKey, { ...known, caller });
+    return boundCall(compositing, call, { ...known, caller: await admit(call, known.requestId) });
   }
 
   /** @throws RequestError */
@@ -77,16 +79,16 @@ export function createGrpcListener(
         requestId: isRequestId(id) ? id : randomUUID(),
         trace: tracing.isOn ? tracing.extract(call.header) : undefined,
       };
-      let contextValues: ContextValues;
+      let accepted: UniversalServerRequest;
       try {
-        contextValues = await identify(call, known);
+        accepted = await accept(call, known);
       } catch (error) {
         const { status } = toProblem(error, known.requestId);
         const refusal = refuseCall(GRPC_TYPE, status, toConnectError(error, known, logger));
         response.writeHead(refusal.status, Object.fromEntries(refusal.headers)).end();
         return;
       }
-      await universalResponseToNodeResponse(await handler({ ...call, contextValues }), response);
+      await universalResponseToNodeResponse(await handler(accepted), response);
     } catch (error) {
       if (signal?.aborted) return;
       logger.error("an answer could not be sent", { path: request.url, error: String(error) });

@@ -13,8 +13,6 @@ import { createServerParts } from "./server-parts.ts";
 import { openEncoders } from "./webcodecs/open-encoders.ts";
 import { loadWebCodecs } from "./webcodecs/webcodecs-module.ts";
 
-/** Requests under way get so long when the edge stops. */
-const DRAIN_LIMIT_MS = 5000;
 const POLL_MS = 20;
 const CUT_AFTER_MS = 60_000;
 const LOOPBACK = "127.0.0.1";
@@ -41,7 +39,7 @@ export async function startNodeEdge(
   const web = getRequestListener((request) => app.fetch(request)) as RequestListener;
   const listener = createGrpcListener(app, web, parts.tracing);
   let underWay = 0;
-  const { host, port } = config.server;
+  const { host, port, drain_timeout_s } = config.server;
   // Who is slower is told so; this cuts off whom nobody listens to any more.
   const requestTimeoutMs = uploadTimes(config).totalMs + CUT_AFTER_MS;
   const listening = listenOnOnePort(
@@ -67,7 +65,7 @@ export async function startNodeEdge(
     async stop() {
       app.stop();
       server.drain();
-      const latest = performance.now() + DRAIN_LIMIT_MS;
+      const latest = performance.now() + 1000 * drain_timeout_s;
       while (underWay > 0 && performance.now() < latest) {
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }

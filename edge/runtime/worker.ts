@@ -1,6 +1,6 @@
 import { waitUntil } from "cloudflare:workers";
 import { createImageCodecs } from "../../avatar/image/codecs.ts";
-import { createJsonLogger } from "../../avatar/logger.ts";
+import { createJsonLogger, type Logger } from "../../avatar/logger.ts";
 import type { ObjectStore } from "../../avatar/object-store.ts";
 import { createR2Store } from "../../avatar/r2/r2-store.ts";
 import { openBucket } from "../../avatar/s3/s3-environment.ts";
@@ -44,7 +44,7 @@ export interface Env {
 }
 
 /** Of the 128 MB that an isolate has, and requests under way need the most. */
-const SMALL_CACHES = { prepared_mb: 24, read_ahead_mb: 6, video_mb: 16, idle_mb: 4 };
+const SMALL_CACHES = { prepared_mb: 16, read_ahead_mb: 4, video_mb: 16, idle_mb: 4 };
 /** Its periods are 10 or 60 seconds. */
 const BINDING_RETRY_S = 10;
 const SOURCE = "[vars] EDGE of wrangler.toml";
@@ -107,7 +107,7 @@ function buildApp(env: Env): EdgeApp {
   return createApp({
     config,
     access,
-    store: openStore(config, env),
+    store: openStore(config, env, logger),
     core: openFleet(config, openCore, { logger, tracing, sharing: SHARING }),
     preparer: createFramePreparer(createImageCodecs()),
     assets: ASSETS ? (path) => readAsset(ASSETS, path) : null,
@@ -170,7 +170,7 @@ function checkFiles({
   );
 }
 
-function openStore(config: EdgeConfig, env: Env): ObjectStore {
+function openStore(config: EdgeConfig, env: Env, logger: Logger): ObjectStore {
   const { avatars_root, store } = config;
   const limitMs = 1000 * store.timeout_s;
   // A slot that its request took with it would never come back: the platform counts for itself.
@@ -178,7 +178,10 @@ function openStore(config: EdgeConfig, env: Env): ObjectStore {
   const bucket = env.AVATARS
     ? createR2Store({ bucket: env.AVATARS, prefix: "" })
     : openBucket(avatars_root, env as Record<string, string | undefined>, { parallel })?.store;
-  if (bucket) return cacheStore(limitStore(bucket, limitMs), caches.default, SHARING);
+  if (bucket) {
+    const options = { cache: caches.default, sharing: SHARING, logger };
+    return cacheStore(limitStore(bucket, limitMs), options);
+  }
   throw new SettingsError(
     `${SOURCE}: there are no avatars: bind an R2 bucket as AVATARS, or set avatars_root to s3://bucket[/prefix]`,
   );

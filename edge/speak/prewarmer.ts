@@ -13,6 +13,8 @@ export interface PrewarmRequest {
   readonly start: number;
   readonly format: FrameFormat;
   readonly signal: AbortSignal;
+  /** When the caller will have gone, as `now` counts; undefined while he waits for ever. */
+  readonly deadlineMs?: number | undefined;
   readonly requestId: string;
   readonly trace: TraceContext | undefined;
 }

@@ -4,6 +4,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import { withoutEndlessTimeouts } from "../../avatar/endless-timeouts.ts";
 import type { Logger } from "../../avatar/logger.ts";
 import { listenOnOnePort, type OnePortOptions } from "../../avatar/runtime/one-port-server.ts";
 import { noTracing, type Tracing } from "../../avatar/tracing/tracing.ts";
@@ -17,7 +18,6 @@ import type { CoreMetrics } from "../observe/core-metrics.ts";
 import { noObserver } from "../observe/observer.ts";
 import { type AdminOptions, createAdminService } from "./admin-service.ts";
 import { Drain } from "./drain.ts";
-import { dropEndlessTimeouts } from "./endless-timeouts.ts";
 import { createCutInterceptor, createGate } from "./gate.ts";
 import { createHealthService } from "./health-service.ts";
 import { createInferenceService } from "./inference-service.ts";
@@ -108,12 +108,12 @@ export async function serveCore(
     response.once("close", leave);
     let signal: AbortSignal | null = null;
     try {
-      dropEndlessTimeouts(request.headers);
-      const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
-      signal = call.signal;
+      const asked = universalRequestFromNodeRequest(request, response, undefined, undefined);
+      signal = asked.signal;
+      const call = { ...asked, header: withoutEndlessTimeouts(asked.header) };
       const isBounded = handler.service === InferenceService;
-      const limited = isBounded ? limitMessage(call, maxMessageBytes) : call;
-      await universalResponseToNodeResponse(await handler(limited), response);
+      const bounded = isBounded ? limitMessage(call, maxMessageBytes) : call;
+      await universalResponseToNodeResponse(await handler(bounded), response);
     } catch (error) {
       if (signal?.aborted) return;
       logger.error("an answer could not be sent", { path, error: String(error) });

@@ -119,5 +119,5 @@ function scrambled(bytes: Buffer): Buffer {
 function neighbourOf(key: string): string {
   return key
     .replace(/(\d{6})\.png$/, (_, n: string) => `${String(Number(n) ^ 1).padStart(6, "0")}.png`)
-    .replace(/(png|jpeg)\.pack$/, (_, kind) => (kind === "png" ? "jpeg.pack" : "png.pack"));
+    .replace(/(png|jpeg|h264)\.pack$/, (_, kind) => (kind === "png" ? "jpeg.pack" : "png.pack"));
 }

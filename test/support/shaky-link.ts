@@ -12,6 +12,8 @@ export type LinkState =
 
 export interface ShakyLink {
   readonly url: string;
+  /** Opened since the start. */
+  readonly connections: number;
   set(state: LinkState): void;
   close(): Promise<void>;
 }
@@ -34,7 +36,9 @@ export async function startShakyLink(target: string): Promise<ShakyLink> {
     }
     to.end();
   };
+  let connections = 0;
   const server = createServer((near) => {
+    connections++;
     if (state.kind === "cut") {
       near.resetAndDestroy();
       return;
@@ -54,6 +58,9 @@ export async function startShakyLink(target: string): Promise<ShakyLink> {
   if (address === null || typeof address === "string") throw new Error("the link has no port");
   return {
     url: `http://127.0.0.1:${address.port}`,
+    get connections() {
+      return connections;
+    },
     set(next) {
       state = next;
       wake.resolve();

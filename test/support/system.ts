@@ -82,3 +82,17 @@ export async function readParts(response: Response): Promise<ReceivedPart[]> {
     at = end + 4 + length + 2;
   }
 }
+
+/**
+ * Who is refused before all of his upload is read may lose the answer, when the
+ * connection is closed under what he still sends (RFC 9112, 9.6).
+ */
+export async function untilAnswered(call: () => Promise<Response>): Promise<Response> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (attempt === 5) throw error;
+    }
+  }
+}

@@ -420,11 +420,11 @@ test("what comes too late is not tried again", async () => {
     firstFrame: 0,
     backgroundIndices: [0],
   };
-  const { signal } = new AbortController();
-  const next = fleet.inferSpeech(call, { signal, requestId: "test", deadlineMs: 10 }).next();
-  const refused = assert.rejects(next, { code: "timeout" });
+  const options = { signal: new AbortController().signal, requestId: "test", deadlineMs: 10 };
+  const refused = assert.rejects(fleet.inferSpeech(call, options).next(), { code: "timeout" });
   await clock.advanceBy(100);
   await refused;
+  await assert.rejects(fleet.loadModel("ada", options), { code: "timeout" });
   assert.equal(fleet.stats.retries, 0);
 });
 

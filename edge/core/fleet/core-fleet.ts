@@ -127,9 +127,7 @@ export class CoreFleet implements CoreClient {
       } catch (error) {
         if (options.signal.aborted) throw error;
         if (attempt) this.#failed(attempt.node, error, tried);
-        const isLate =
-          (options.deadlineMs ?? Number.POSITIVE_INFINITY) <= this.#options.clock.now();
-        if (isLate) throw error;
+        if (this.#isLate(options)) throw error;
         if (this.#mayRetry(error, call.avatarId, tried)) continue;
         // The last one, once more: a connection that it had closed says nothing about it.
         if (isAgain || !isUnreachable(error) || !this.#retryBudget.spend()) throw error;
@@ -153,7 +151,7 @@ export class CoreFleet implements CoreClient {
       } catch (error) {
         if (options.signal.aborted) throw error;
         this.#failed(node, error, tried);
-        if (!this.#mayRetry(error, avatarId, tried)) throw error;
+        if (this.#isLate(options) || !this.#mayRetry(error, avatarId, tried)) throw error;
       }
     }
   }
@@ -287,6 +285,10 @@ export class CoreFleet implements CoreClient {
 
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => this.#options.clock.after(ms, resolve));
+  }
+
+  #isLate({ deadlineMs = Number.POSITIVE_INFINITY }: CallOptions): boolean {
+    return deadlineMs <= this.#options.clock.now();
   }
 
   #mayRetry(error: unknown, avatarId: string, tried: ReadonlySet<CoreNode>): boolean {

@@ -44,7 +44,7 @@
 {{- end -}}
 {{- $_ := set $core "tls" $tls -}}
 {{- end -}}
-{{- $server := dict "host" "0.0.0.0" "port" (int .Values.edge.port) -}}
+{{- $server := dict "host" "0.0.0.0" "port" (int .Values.edge.port) "drain_timeout_s" (int .Values.edge.drainSeconds) -}}
 {{- $who := dict -}}
 {{- if .Values.access.open -}}
 {{- $_ := set $who "open" true -}}
