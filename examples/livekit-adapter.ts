@@ -82,6 +82,8 @@ export class AvatarAudioOutput extends EventEmitter {
   #sending: Promise<unknown> = Promise.resolve();
   /** Kept when the interruption that is under way has been answered. */
   #cleared: PromiseWithResolvers<void> | null = null;
+  /** Counts calls of `clearBuffer`. */
+  #clears = 0;
   #isClosed = false;
 
   private constructor(options: AvatarAudioOutputOptions) {
@@ -111,8 +113,11 @@ export class AvatarAudioOutput extends EventEmitter {
       const given = `${channels} x ${sampleRate} Hz`;
       return Promise.reject(new Error(`a frame of ${given}: this output takes 1 x ${SAMPLE_RATE}`));
     }
+    const clears = this.#clears;
     return this.#inTurn(async () => {
       await this.#cleared?.promise;
+      // It was cleared while it waited for its turn.
+      if (clears !== this.#clears) return;
       if (this.#isClosed) throw new Error("the avatar's session is over");
       const segment = this.#capturing ?? this.#begin();
       for (let at = 0; at < data.length && !segment.isInterrupted; at += MAX_SAMPLES) {
@@ -134,6 +139,7 @@ export class AvatarAudioOutput extends EventEmitter {
 
   /** Silences the avatar, now. */
   clearBuffer(): void {
+    this.#clears++;
     this.#capturing = null;
     if (this.#pending.length === 0 || this.#isClosed) return;
     for (const segment of this.#pending) segment.isInterrupted = true;
