@@ -6,6 +6,7 @@ import type { LeadEstimate } from "./lead-estimate.ts";
 import type { WeighedMouth } from "./mouth-blend.ts";
 import { MouthFeed } from "./mouth-feed.ts";
 import { mouthWeight } from "./mouth-weight.ts";
+import { SpareTime } from "./spare-time.ts";
 import type { FinishReason, SpeechEvents } from "./speech-events.ts";
 import type { SpeechSegment } from "./speech-segment.ts";
 
@@ -14,8 +15,6 @@ const FRAME_MS = 1000 / FRAMES_PER_SECOND;
 const STARVED_MS = 1000;
 /** How often those who gave speech are told how far it is: five times a second. */
 const POSITION_FRAMES = 5;
-/** Less of a delay than these frames is not worth leaving silence out. */
-const MIN_SKIP_FRAMES = 2;
 /** Who is cut short shuts his mouth within two frames: half of it, and all of it. */
 const INTERRUPTED_STEP = 2;
 
@@ -45,6 +44,7 @@ interface Run {
   readonly from: number;
   /** Position of frame 0. */
   readonly start: number;
+  readonly spare: SpareTime;
 }
 
 /**
@@ -98,6 +98,10 @@ export class SpeechTrack {
    */
   wake(position: number, inMs: number): void {
     this.#place(position, inMs);
+    if (!this.#run) return;
+    const { segment, start, spare } = this.#run;
+    const newest = segment.mouthFrames - 1;
+    spare.observe(newest, start + newest - position - this.#leadFrames(inMs));
   }
 
   /** What is spoken at a position; they come one after the other. */
@@ -203,26 +207,25 @@ export class SpeechTrack {
       return;
     }
     const skipped = this.#skippable(run);
-    if (skipped < MIN_SKIP_FRAMES) return;
+    if (skipped <= 0) return;
     this.#stopRuns();
     this.#next += skipped;
     this.#run = this.#begin(run.segment, this.#next, position - this.#next);
   }
 
   /**
-   * Frames of silence that can be left out. Speech that comes as it is spoken has no more
-   * waiting than the core's time takes, unless something was late: pauses that were made
+   * Frames of silence that can be left out. Speech that comes as it is spoken need not be
+   * later than the core's time makes it, unless something was late: pauses that were made
    * then are taken back here, so that a conversation does not become slower and slower.
    */
-  #skippable({ segment, feed }: Run): number {
-    if (segment.isEnded || !segment.isInRealTime) return 0;
-    const lead = this.#leadFrames(0) + 1;
-    const delay = segment.mouthFrames - this.#next - lead;
-    if (delay < MIN_SKIP_FRAMES || this.#closing !== null) return 0;
+  #skippable({ segment, feed, spare }: Run): number {
+    const most = segment.isEnded || !segment.isInRealTime ? 0 : spare.frames;
+    if (most === 0 || this.#closing !== null) return 0;
     // The mouths behind the silence have to be asked for yet.
+    const lead = this.#leadFrames(0) + 1;
     let silent = 0;
-    while (silent < delay + lead && feed.isSilent(this.#next + silent)) silent++;
-    return Math.min(delay, silent - lead);
+    while (silent < most + lead && feed.isSilent(this.#next + silent)) silent++;
+    return Math.min(most, silent - lead);
   }
 
   /** Whether the run has missed its place, and what it waited for is there: it is placed anew. */
@@ -245,7 +248,7 @@ export class SpeechTrack {
     const { core, avatar, clock, requestId } = this.#options;
     const onLatency = (ms: number) => this.#options.lead.observe(ms, clock.now());
     const options = { core, avatar, clock, requestId, segment, from, start, onLatency };
-    return { segment, feed: new MouthFeed(options), from, start };
+    return { segment, feed: new MouthFeed(options), from, start, spare: new SpareTime() };
   }
 
   #endStarved(): void {
