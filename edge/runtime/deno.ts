@@ -16,7 +16,11 @@ import { createServerParts } from "./server-parts.ts";
 declare const Deno: {
   serve(
     options: { hostname: string; port: number; signal: AbortSignal; onListen(): void },
-    handler: (request: Request) => Response | Promise<Response>,
+    handler: (
+      request: Request,
+      /** `completed` when the answer has been sent, or cannot be. */
+      info: { readonly completed: Promise<void> },
+    ) => Response | Promise<Response>,
   ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> };
   createHttpClient(options: { caCerts?: string[]; cert?: string; key?: string }): object;
   addSignalListener(signal: "SIGINT" | "SIGTERM", handler: () => void): void;
@@ -76,27 +80,49 @@ export async function startDenoEdge(
   const { host, port, drain_timeout_s } = config.server;
   const sockets = new DenoSockets();
   const stopping = new AbortController();
+  const underWay = new Set<Promise<void>>();
+  let isStopping = false;
   const server = Deno.serve(
     { hostname: host, port, signal: stopping.signal, onListen() {} },
-    (request) =>
-      request.headers.get("upgrade")?.toLowerCase() === "websocket"
-        ? app.connect(request, sockets.upgrade(request))
-        : app.fetch(request),
+    (request, { completed }) => {
+      if (isStopping) return refuse();
+      if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
+        return app.connect(request, sockets.upgrade(request));
+      }
+      const ended: Promise<void> = completed.catch(() => {}).finally(() => underWay.delete(ended));
+      underWay.add(ended);
+      return app.fetch(request);
+    },
   );
   return {
     url: urlOf(host, server.addr.port),
     checkCore: (signal) => parts.core.checkHealth(signal),
     async stop() {
+      isStopping = true;
       app.stop();
-      // A server that shuts down closes sockets before they have sent everything.
+      // A server that shuts down closes sockets before they have sent everything, and takes
+      // away what requests have not read of their bodies.
       await sockets.closed(GOODBYE_MS);
-      // The signal cuts what is under way at once.
-      const cut = setTimeout(() => stopping.abort(), 1000 * drain_timeout_s);
+      await within(1000 * drain_timeout_s, Promise.all(underWay));
+      stopping.abort();
       await server.shutdown();
-      clearTimeout(cut);
       await parts.stop();
     },
   };
+}
+
+/** Whoever comes while it stops. */
+function refuse(): Response {
+  const headers = { connection: "close", "retry-after": "1" };
+  return new Response("the edge stops: try again shortly\n", { status: 503, headers });
+}
+
+/** Waits for `work`, which does not fail, so long and no longer. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const limit = Promise.withResolvers<void>();
+  const timer = setTimeout(limit.resolve, ms);
+  await Promise.race([work, limit.promise]);
+  clearTimeout(timer);
 }
 
 /** `deno run ... edge/runtime/deno.ts [--config FILE]` */
