@@ -6,8 +6,7 @@ const LIVE_KEYS: readonly (keyof CoreConfig)[] = ["models", "log_level"];
 
 /** What holds after a reload: what was taken over from `next`; of the rest, what it started with. */
 export function takeOver(current: CoreConfig, next: CoreConfig): CoreConfig {
-  const { models, log_level } = next;
-  return { ...current, models, log_level };
+  return { ...current, ...Object.fromEntries(LIVE_KEYS.map((key) => [key, next[key]])) };
 }
 
 /** Keys of the first and second level that differ, told apart by whether they hold at once. */

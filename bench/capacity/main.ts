@@ -37,49 +37,42 @@ async function writePlots(
   lost: LostGpu,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
+  const write = (name: string, chart: Parameters<typeof lineChart>[0]) =>
+    writeFile(join(folder, `capacity-${name}.svg`), lineChart(chart));
   const at = (rows: Rows, x: string, y: string) =>
     rows.map((row) => [Number(row[x]), Number(row[y])] as const);
-  await writeFile(
-    join(folder, "capacity-people.svg"),
-    lineChart({
-      title: "People served with queueing under 100 ms (p99)",
-      note: `${NOTE} Median of three crowds.`,
-      xLabel: "GPUs",
-      yLabel: "people",
-      series: [
-        { name: "published: 710 for 8", points: at(people, "GPUs", "published people") },
-        { name: "mouthpiece", points: at(people, "GPUs", "people") },
-      ],
-    }),
-  );
-  await writeFile(
-    join(folder, "capacity-frames.svg"),
-    lineChart({
-      title: "Frames a second while those people are served",
-      note: `${NOTE} Median of three crowds.`,
-      xLabel: "GPUs",
-      yLabel: "frames/s",
-      series: [
-        { name: "published: 4,800 for 8", points: at(people, "GPUs", "published frames/s") },
-        { name: "mouthpiece", points: at(people, "GPUs", "frames/s") },
-      ],
-    }),
-  );
-  await writeFile(
-    join(folder, "capacity-noisy-tenant.svg"),
-    lineChart({
-      title: "One of 20 tenants asks for more than his share",
-      note: "Simulated: one GPU of 4 workers, half of it taken; requests of 8 frames, until the last.",
-      xLabel: "times his share",
-      yLabel: "the others wait, ms",
-      xScale: "log",
-      isDotted: true,
-      series: [
-        { name: "p99", points: at(tenant, "he asks for", "p99 ms") },
-        { name: "p50", points: at(tenant, "he asks for", "p50 ms") },
-      ],
-    }),
-  );
+  await write("people", {
+    title: "People served with queueing under 100 ms (p99)",
+    note: `${NOTE} Median of three crowds.`,
+    xLabel: "GPUs",
+    yLabel: "people",
+    series: [
+      { name: "published: 710 for 8", points: at(people, "GPUs", "published people") },
+      { name: "mouthpiece", points: at(people, "GPUs", "people") },
+    ],
+  });
+  await write("frames", {
+    title: "Frames a second while those people are served",
+    note: `${NOTE} Median of three crowds.`,
+    xLabel: "GPUs",
+    yLabel: "frames/s",
+    series: [
+      { name: "published: 4,800 for 8", points: at(people, "GPUs", "published frames/s") },
+      { name: "mouthpiece", points: at(people, "GPUs", "frames/s") },
+    ],
+  });
+  await write("noisy-tenant", {
+    title: "One of 20 tenants asks for more than his share",
+    note: "Simulated: one GPU of 4 workers, half of it taken; requests of 8 frames, until the last.",
+    xLabel: "times his share",
+    yLabel: "the others wait, ms",
+    xScale: "log",
+    isDotted: true,
+    series: [
+      { name: "p99", points: at(tenant, "he asks for", "p99 ms") },
+      { name: "p50", points: at(tenant, "he asks for", "p50 ms") },
+    ],
+  });
   const hitRates = [1200, 10_000].flatMap((avatars) => {
     const rows = (policy: string) =>
       popularity.filter((row) => row.avatars === avatars && row.policy === policy);
@@ -89,16 +82,13 @@ async function writePlots(
       { name: `${avatars}, lru`, points: at(rows("lru"), "room", "hit rate") },
     ];
   });
-  await writeFile(
-    join(folder, "capacity-hit-rate.svg"),
-    lineChart({
-      title: "Turns that find their model in memory (Zipf popularity)",
-      note: NOTE,
-      xLabel: "models that memory holds",
-      yLabel: "hit rate",
-      series: hitRates,
-    }),
-  );
+  await write("hit-rate", {
+    title: "Turns that find their model in memory (Zipf popularity)",
+    note: NOTE,
+    xLabel: "models that memory holds",
+    yLabel: "hit rate",
+    series: hitRates,
+  });
   const coldStarts = [1200, 10_000].flatMap((avatars) =>
     ["lru", "lfu"].map((policy) => ({
       name: `${avatars}, ${policy}`,
@@ -109,24 +99,18 @@ async function writePlots(
       ),
     })),
   );
-  await writeFile(
-    join(folder, "capacity-cold-starts.svg"),
-    lineChart({
-      title: "Turns that wait for a load of 0.6 s, of 480 turns a minute",
-      note: NOTE,
-      xLabel: "models that memory holds",
-      yLabel: "cold starts a minute",
-      series: coldStarts,
-    }),
-  );
-  await writeFile(
-    join(folder, "capacity-lost-gpu.svg"),
-    lineChart({
-      title: "One of eight GPUs is lost at 0 s, under 480 people",
-      note: NOTE,
-      xLabel: "seconds",
-      yLabel: "late frames, %",
-      series: lost.series,
-    }),
-  );
+  await write("cold-starts", {
+    title: "Turns that wait for a load of 0.6 s, of 480 turns a minute",
+    note: NOTE,
+    xLabel: "models that memory holds",
+    yLabel: "cold starts a minute",
+    series: coldStarts,
+  });
+  await write("lost-gpu", {
+    title: "One of eight GPUs is lost at 0 s, under 480 people",
+    note: NOTE,
+    xLabel: "seconds",
+    yLabel: "late frames, %",
+    series: lost.series,
+  });
 }

@@ -28,7 +28,6 @@ export class LiveSound {
   #preSkipMs = 0;
   /** When what is in the decoder belongs. What comes out has times of its own, which know no pauses. */
   #timesMs: number[] = [];
-  #endMs = -Infinity;
   #loudEndMs = -Infinity;
 
   /** Make it while the browser counts what happens as the user's doing. */
@@ -36,11 +35,6 @@ export class LiveSound {
     this.context = new AudioContext({ sampleRate: SOUND_RATE, latencyHint: "interactive" });
     this.#gain = new GainNode(this.context);
     this.#gain.connect(this.context.destination);
-  }
-
-  /** Up to here sound has come, on the session's clock. */
-  get endMs(): number {
-    return this.#endMs;
   }
 
   /** Up to here there is something to be heard, on the session's clock. */
@@ -95,7 +89,6 @@ export class LiveSound {
   /** Silence at once, whatever has come. */
   void(): void {
     this.#order({ type: "void" });
-    this.#endMs = -Infinity;
     this.#loudEndMs = -Infinity;
     if (!this.#decoder) return;
     this.#closeDecoder();
@@ -135,9 +128,8 @@ export class LiveSound {
 
   #play(samples: Float32Array<ArrayBuffer>, timeMs: number): void {
     const start = Math.round((timeMs * this.context.sampleRate) / 1000);
-    const endMs = timeMs + (1000 * samples.length) / SOUND_RATE;
-    this.#endMs = Math.max(this.#endMs, endMs);
     if (samples.some((sample) => Math.abs(sample) > SILENT)) {
+      const endMs = timeMs + (1000 * samples.length) / SOUND_RATE;
       this.#loudEndMs = Math.max(this.#loudEndMs, endMs);
     }
     this.#order({ type: "sound", start, samples });

@@ -107,7 +107,7 @@ export class SessionPlayback implements SessionMedia {
     const isSound = kind === "opus" || kind === "pcm";
     if (isSound && segment <= this.#voidSegment) return;
     const { sound } = this.#options;
-    const isPause = this.timeMs > Math.min(this.#soundEndMs, sound.loudEndMs);
+    const isPause = this.timeMs > sound.loudEndMs;
     // A picture is there when it has been decoded.
     const readyMs = isSound ? 0 : (this.#pictures?.latencyMs ?? 0);
     // A pause in the sound is worse than a picture that is a little late.

@@ -1,6 +1,7 @@
 import type { Logger } from "../../avatar/logger.ts";
 import type { ByteRange, ObjectStore } from "../../avatar/object-store.ts";
 import type { Sharing } from "../parts.ts";
+import { within } from "../time-limit.ts";
 
 /** What of the platform's cache (`caches.default` of Workers) is used. */
 export interface PlatformCache {
@@ -39,6 +40,9 @@ export function cacheStore(store: ObjectStore, options: CacheStoreOptions): Obje
     return null;
   };
 
+  const lookUpInTime = (url: string, range: ByteRange | undefined) =>
+    within(lookUp(cache, url, range), limitMs, () => new Error(`no answer within ${limitMs} ms`));
+
   async function keep(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const headers = { "cache-control": LIFETIME, "content-length": String(bytes.length) };
     await cache.put(url, new Response(bytes, { headers }));
@@ -49,7 +53,7 @@ export function cacheStore(store: ObjectStore, options: CacheStoreOptions): Obje
       if (!IMMUTABLE_KEY.test(key)) return store.read(key, options);
       const { range, isRefresh } = options;
       const url = urlOf(key, range);
-      const known = isRefresh ? null : await within(lookUp(cache, url, range), limitMs).catch(warn);
+      const known = isRefresh ? null : await lookUpInTime(url, range).catch(warn);
       if (known) return known;
       const bytes = await store.read(key, options);
       if (bytes && bytes.length > 0) sharing.keepAlive(keep(url, bytes).catch(warn));
@@ -74,14 +78,4 @@ async function lookUp(
   const bytes = new Uint8Array(await found.arrayBuffer());
   const isWhole = range === undefined || bytes.length <= range.end - range.start;
   return isWhole && bytes.length > 0 ? bytes : null;
-}
-
-async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

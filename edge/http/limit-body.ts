@@ -1,3 +1,4 @@
+import { within } from "../time-limit.ts";
 import { RequestError } from "./request-error.ts";
 
 /** What a body may cost. */
@@ -91,20 +92,6 @@ function chunksOf(body: ReadableStream<Uint8Array> | null): AsyncIterable<Uint8A
       };
     },
   };
-}
-
-async function within<T>(
-  work: Promise<T>,
-  limitMs: number,
-  explain: () => RequestError,
-): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(explain()), limitMs);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function tooLarge({ maxBytes, advice }: BodyLimits): RequestError {

@@ -1,6 +1,7 @@
 import type { CoreModel } from "../core/core-inspector.ts";
 import type { CoreNode } from "../core/fleet/core-node.ts";
 import type { Sharing } from "../parts.ts";
+import { waitAtMost } from "../time-limit.ts";
 
 /** What a core has said of its models is good for so long. */
 const FRESH_MS = 5000;
@@ -44,7 +45,7 @@ export class CoreInspections {
   /** @returns in the order of `nodes` */
   async look(nodes: readonly CoreNode[]): Promise<readonly CoreModels[]> {
     const asking = nodes.map((node) => this.#ask(node)).filter((each) => each !== null);
-    if (asking.length > 0) await within(Promise.all(asking), PATIENCE_MS);
+    if (asking.length > 0) await waitAtMost(Promise.all(asking), PATIENCE_MS);
     return nodes.map((node) => this.#describe(node));
   }
 
@@ -89,11 +90,4 @@ export class CoreInspections {
     const waits = models === null && known.asking !== null ? "it has not answered yet" : null;
     return { models, ageMs, problem: problem ?? waits };
   }
-}
-
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(() => late.resolve(), ms);
-  await Promise.race([work, late.promise]);
-  clearTimeout(timer);
 }

@@ -5,6 +5,8 @@ import { readConfigFile } from "../../avatar/runtime/config-file.ts";
 import { SettingsError } from "../../avatar/settings.ts";
 import { createApp } from "../app.ts";
 import type { EdgeConfig } from "../config.ts";
+import { problemResponse } from "../http/problem.ts";
+import { waitAtMost } from "../time-limit.ts";
 import { readCoreAccess } from "./core-access.ts";
 import { DenoSockets } from "./deno-socket.ts";
 import { edgeConfigFrom } from "./edge-config-file.ts";
@@ -103,7 +105,7 @@ export async function startDenoEdge(
       // A server that shuts down closes sockets before they have sent everything, and takes
       // away what requests have not read of their bodies.
       await sockets.closed(GOODBYE_MS);
-      await within(1000 * drain_timeout_s, Promise.all(underWay));
+      await waitAtMost(Promise.all(underWay), 1000 * drain_timeout_s);
       stopping.abort();
       await server.shutdown();
       await parts.stop();
@@ -113,16 +115,16 @@ export async function startDenoEdge(
 
 /** Whoever comes while it stops. */
 function refuse(): Response {
-  const headers = { connection: "close", "retry-after": "1" };
-  return new Response("the edge stops: try again shortly\n", { status: 503, headers });
-}
-
-/** Waits for `work`, which does not fail, so long and no longer. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const limit = Promise.withResolvers<void>();
-  const timer = setTimeout(limit.resolve, ms);
-  await Promise.race([work, limit.promise]);
-  clearTimeout(timer);
+  const answer = problemResponse({
+    type: "about:blank",
+    title: "Service Unavailable",
+    status: 503,
+    detail: "the edge stops: try again shortly",
+    requestId: crypto.randomUUID(),
+    retryAfterS: 1,
+  });
+  answer.headers.set("connection", "close");
+  return answer;
 }
 
 /** `deno run ... edge/runtime/deno.ts [--config FILE]` */

@@ -43,11 +43,11 @@ export function createSocketListener(app: EdgeApp, logger: Logger) {
 
 function serve(webSocket: WebSocket, socket: Duplex, accept: AcceptSocket): void {
   webSocket.binaryType = "arraybuffer";
-  const write = gatherWrites(socket);
+  const gather = gatherWrites(socket);
   const handler: SocketHandler = accept({
     send(message) {
       if (webSocket.readyState !== webSocket.OPEN) return;
-      write();
+      gather();
       if (webSocket.bufferedAmount > MAX_BUFFERED_BYTES) webSocket.terminate();
       else webSocket.send(message);
     },
@@ -63,7 +63,7 @@ function serve(webSocket: WebSocket, socket: Duplex, accept: AcceptSocket): void
 
 /**
  * What is written in one turn of the event loop goes out together: a moment's sound, its
- * picture and what is told of it would be a system call each, which cost more than coding Opus.
+ * picture and what is told of it would be a system call each.
  * @returns call it before a write
  */
 function gatherWrites(socket: Duplex): () => void {

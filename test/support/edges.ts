@@ -3,7 +3,6 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { createTestHarness } from "wrangler";
 import { createJsonLogger } from "../../avatar/logger.ts";
@@ -11,6 +10,7 @@ import { contentOf } from "../../avatar/publish/content.ts";
 import { createS3Store } from "../../avatar/s3/s3-store.ts";
 import { parseEdgeConfig } from "../../edge/config.ts";
 import { startNodeEdge } from "../../edge/runtime/node.ts";
+import { readyUrl } from "./ready-url.ts";
 
 /** An edge in some runtime, on loopback. */
 export interface TestEdge {
@@ -34,7 +34,6 @@ export const RUNTIMES = { node: startNode, deno: startDeno, workerd: startWorker
 export type Runtime = keyof typeof RUNTIMES;
 
 const HOME = fileURLToPath(new URL("../..", import.meta.url));
-const START_LIMIT_MS = 60_000;
 /** Newest date that the bundled workerd knows, and the flags, as `wrangler.toml` has them. */
 export const COMPATIBILITY = {
   compatibility_date: "2026-01-01",
@@ -175,17 +174,6 @@ async function filesBelow(root: string): Promise<string[]> {
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1))
     .filter((key) => key.startsWith("avatars/"));
-}
-
-async function readyUrl(child: ChildProcess, log: () => string): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const limit = setTimeout(() => reject(new Error(`it did not start:\n${log()}`)), START_LIMIT_MS);
-  createInterface(child.stdout!).on("line", (line) => {
-    const url = /^ready (.*)$/.exec(line)?.[1];
-    if (url) resolve(url);
-  });
-  child.once("exit", () => reject(new Error(`it ended:\n${log()}`)));
-  return promise.finally(() => clearTimeout(limit));
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { readyUrl } from "./ready-url.ts";
 import { MOUTHPIECE } from "./run-command.ts";
 import { temporaryFolder, writeTinyAvatar } from "./tiny-avatar.ts";
 
@@ -42,13 +43,7 @@ export async function spawnServer(
   });
   const log: string[] = [];
   createInterface(child.stderr).on("line", (line) => log.push(line));
-  const ready = new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout).on("line", (line) => {
-      const url = /^ready (.*)$/.exec(line)?.[1];
-      if (url) resolve(url);
-    });
-    child.once("exit", () => reject(new Error(`it ended: ${log.join("\n")}`)));
-  });
+  const ready = readyUrl(child, () => log.join("\n"));
   ready.catch(() => {});
   return { child, root, ready, ended, log, configure };
 }
