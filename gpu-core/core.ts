@@ -6,7 +6,8 @@ import type { InferenceEngine } from "./engine/inference-worker.ts";
 import { type CallTrace, noCallTrace } from "./observe/call-trace.ts";
 import { type BatchEnd, type CoreObserver, noObserver } from "./observe/observer.ts";
 import type { ModelStats } from "./registry/model-stats.ts";
-import { type ModelLease, Registry } from "./registry/registry.ts";
+import { Registry } from "./registry/registry.ts";
+import type { ModelLease } from "./registry/resident-models.ts";
 import {
   type BatchAnswer,
   type BatchRequest,

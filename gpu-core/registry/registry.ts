@@ -3,34 +3,26 @@ import type { Logger } from "../../avatar/logger.ts";
 import type { CoreConfig, ModelConfig } from "../config.ts";
 import { CoreError, toErrorData } from "../core-error.ts";
 import type { InferenceDevice } from "../engine/inference-worker.ts";
-import type { CoreObserver, EvictionReason } from "../observe/observer.ts";
+import type { CoreObserver } from "../observe/observer.ts";
 import type { Priority } from "../scheduling/work.ts";
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
-import type { ModelSource, ModelVersion } from "../sources/model-source.ts";
+import type { ModelSource } from "../sources/model-source.ts";
 import { Admission } from "./admission.ts";
-import { createEvictionPolicy, type EvictionPolicy } from "./eviction.ts";
+import { createEvictionPolicy } from "./eviction.ts";
 import { ModelControl } from "./model-control.ts";
 import { ModelLoader } from "./model-loader.ts";
 import { StatsBook } from "./model-stats.ts";
 import { type ModelStatus, statusOf } from "./model-status.ts";
 import { Preloader } from "./preloader.ts";
-import { ended, ModelEntry, pickReplica, type Replica } from "./replica.ts";
-import { planReplicas } from "./replica-scaler.ts";
+import { ended, type ModelEntry, pickReplica, type Replica } from "./replica.ts";
+import { ReplicaScaler } from "./replica-scaler.ts";
+import { type ModelLease, ResidentModels } from "./resident-models.ts";
 import { untilLimit, type WaitLimits } from "./wait.ts";
 
 const IDLE_CHECK_MS = 30_000;
 const SCALING_CHECK_MS = 1000;
 /** Others may evict a model between its load and our use of it; more often means that memory is far too small. */
 const MAX_ACQUIRE_ROUNDS = 8;
-
-/** Use of a model for one request. Release it in `finally`. */
-export interface ModelLease {
-  readonly model: ModelVersion;
-  readonly replica: Replica;
-  /** Whether it had to be loaded for this request. */
-  readonly isCold: boolean;
-  release(): void;
-}
 
 export interface RegistryOptions {
   readonly config: CoreConfig;
@@ -52,10 +44,9 @@ export class Registry {
   readonly stats = new StatsBook();
   readonly #options: RegistryOptions;
   readonly #clock: Clock;
-  readonly #policy: EvictionPolicy;
+  readonly #residents: ResidentModels;
   readonly #admission: Admission;
   readonly #loader: ModelLoader;
-  readonly #entries = new Map<string, ModelEntry>();
   readonly #preloader: Preloader;
   readonly #control: ModelControl;
   #models: Readonly<Record<string, ModelConfig>>;
@@ -68,25 +59,21 @@ export class Registry {
     this.#options = options;
     this.#clock = clock;
     this.#models = config.models;
-    this.#policy = createEvictionPolicy(config.capacity.eviction_policy);
-    const residents = {
-      replicas: () => this.#replicas(),
-      modelCount: () => this.#modelsInMemory(),
-      evict: (victim: Replica, reason: EvictionReason) => this.#evict(victim, reason),
-    };
+    const policy = createEvictionPolicy(config.capacity.eviction_policy);
+    this.#residents = new ResidentModels({ ...options, policy, stats: this.stats });
     const now = () => clock.now();
-    this.#admission = new Admission(config, schedulers, residents, this.#policy, now);
+    this.#admission = new Admission(config, schedulers, this.#residents, policy, now);
     const settingsOf = (id: string) => this.#models[id];
     this.#control = new ModelControl(config.model_control, settingsOf, options.source);
     this.#loader = new ModelLoader(options, this.#admission, settingsOf, (entry) => {
       // An entry that was tidied away meanwhile comes back.
-      this.#entries.set(entry.id, entry);
+      this.#residents.keep(entry);
       this.stats.of(entry.id).loads++;
     });
     this.#preloader = new Preloader({
       isWanted: (id) => !this.#isClosed && this.#models[id]?.preload === true,
       load: (id) => this.load(id, false, "batch"),
-      failureOf: (id) => this.#entries.get(id)?.failure ?? null,
+      failureOf: (id) => this.#residents.find(id)?.failure ?? null,
       atOnce: schedulers.length,
       clock,
       logger: options.logger,
@@ -98,26 +85,27 @@ export class Registry {
         if (devices.some(({ state }) => state === "ready")) void this.preload();
       });
     }
+    const scaler = new ReplicaScaler(options, this.#residents, this.#admission, this.#loader);
     this.#every(IDLE_CHECK_MS, () => this.#evictIdle());
-    this.#every(SCALING_CHECK_MS, () => this.#scale());
+    this.#every(SCALING_CHECK_MS, () => scaler.scale());
   }
 
   /** Models in memory. */
   get loadedCount(): number {
-    return [...this.#entries.values()].filter(({ replicas }) => replicas.length > 0).length;
+    return this.#residents.entries().filter(({ replicas }) => replicas.length > 0).length;
   }
 
   /** Copies of models on a device, and their measured memory. */
   usage(device: number): { replicas: number; memoryBytes: number } {
-    const replicas = this.#replicas().filter(
-      ({ scheduler }) => scheduler.worker.device.index === device,
-    );
+    const replicas = this.#residents
+      .replicas()
+      .filter(({ scheduler }) => scheduler.worker.device.index === device);
     return { replicas: replicas.length, memoryBytes: this.#admission.ledger.deviceBytes(device) };
   }
 
   /** Copies beyond the first one of each model. */
   get spareCopies(): number {
-    return this.#replicas().length - this.loadedCount;
+    return this.#residents.replicas().length - this.loadedCount;
   }
 
   /** Requests that wait for a model to be loaded. */
@@ -138,16 +126,16 @@ export class Registry {
    * `unavailable` (it cannot be loaded, or no device is up), `cancelled`, `deadline_exceeded`
    */
   async acquire(id: string, version: string, limits: WaitLimits): Promise<ModelLease> {
-    const entry = this.#entry(id);
+    const entry = this.#residents.entry(id);
     this.#checkQueue(entry);
     entry.requests++;
     try {
       const found = pickReplica(entry, version);
       this.#options.observer.modelLookedUp(found !== null);
-      if (found) return this.#lease(entry, found, false);
+      if (found) return this.#residents.lease(entry, found, false);
       for (let loads = 0; loads < MAX_ACQUIRE_ROUNDS; ) {
         const replica = pickReplica(entry, version);
-        if (replica) return this.#lease(entry, replica, true);
+        if (replica) return this.#residents.lease(entry, replica, true);
         if (!this.#control.permits(id)) await this.#control.refuse(id);
         this.#checkFailure(entry);
         if (entry.loading && entry.loading.version !== version) {
@@ -171,7 +159,7 @@ export class Registry {
       );
     } catch (error) {
       entry.requests--;
-      this.#tidy(entry);
+      this.#residents.tidy(entry);
       throw error;
     }
   }
@@ -196,7 +184,7 @@ export class Registry {
       if (entry.replicas.length > 0) this.#control.decide(id, true);
       return { status: await this.status(id), loadMs: isLoaded ? 0 : this.#clock.now() - started };
     } finally {
-      this.#tidy(entry);
+      this.#residents.tidy(entry);
     }
   }
 
@@ -222,12 +210,12 @@ export class Registry {
     const isOther = (id: string) => JSON.stringify(before[id]) !== JSON.stringify(models[id]);
     for (const id of Object.keys({ ...before, ...models }))
       if (isOther(id)) this.#control.forgetUnload(id);
-    const changed = [...this.#entries.values()].filter(({ id }) => isOther(id));
+    const changed = this.#residents.entries().filter(({ id }) => isOther(id));
     for (const entry of changed) {
       const { id } = entry;
       // With other settings it may well load.
       entry.failure = null;
-      this.#tidy(entry);
+      this.#residents.tidy(entry);
       if (entry.replicas.length === 0 && !entry.loading) continue;
       try {
         await this.load(id, true, "batch");
@@ -246,23 +234,23 @@ export class Registry {
    */
   unload(id: string): boolean {
     this.#control.decide(id, false);
-    const entry = this.#entries.get(id);
+    const entry = this.#residents.find(id);
     if (!entry) return false;
     const { replicas, loading } = entry;
     if (loading && entry.requests === 0) loading.isUnwanted = true;
-    for (const replica of [...replicas]) this.#retire(replica);
+    for (const replica of [...replicas]) this.#residents.retire(replica);
     return replicas.length > 0 || loading?.isUnwanted === true;
   }
 
   async list(): Promise<ModelStatus[]> {
     const ids = await this.#options.source.listIds();
-    return ids.map((id) => statusOf(id, this.#entries.get(id), this.#control));
+    return ids.map((id) => statusOf(id, this.#residents.find(id), this.#control));
   }
 
   /** @throws CoreError `not_found` */
   async status(id: string): Promise<ModelStatus> {
-    if (!this.#entries.get(id)?.replicas.length) await this.#options.source.check(id);
-    return statusOf(id, this.#entries.get(id), this.#control);
+    if (!this.#residents.find(id)?.replicas.length) await this.#options.source.check(id);
+    return statusOf(id, this.#residents.find(id), this.#control);
   }
 
   close(): void {
@@ -281,20 +269,6 @@ export class Registry {
     };
     this.#cancelTimers.push(() => {});
     next();
-  }
-
-  #entry(id: string): ModelEntry {
-    let entry = this.#entries.get(id);
-    if (!entry) {
-      entry = new ModelEntry(id);
-      this.#entries.set(id, entry);
-    }
-    return entry;
-  }
-
-  /** A name that somebody made up must not cost memory. */
-  #tidy(entry: ModelEntry): void {
-    if (entry.isEmpty && this.#entries.get(entry.id) === entry) this.#entries.delete(entry.id);
   }
 
   async #awaitLoad(load: Promise<unknown>, limits: WaitLimits): Promise<void> {
@@ -329,40 +303,23 @@ export class Registry {
     );
   }
 
-  #lease(entry: ModelEntry, replica: Replica, isCold: boolean): ModelLease {
-    replica.leases++;
-    replica.isUnused = false;
-    entry.lastUsedMs = this.#clock.now();
-    this.#policy.used(entry.id, entry.lastUsedMs);
-    this.stats.of(entry.id).lastUsedMs = Date.now();
-    let isReleased = false;
-    return {
-      model: replica.model,
-      replica,
-      isCold,
-      release: () => {
-        if (isReleased) return;
-        isReleased = true;
-        replica.leases--;
-        entry.requests--;
-        if (replica.isRetired && replica.leases === 0) this.#free(replica);
-        this.#tidy(entry);
-      },
-    };
-  }
-
   /** The entry when nothing is under way that a load of the current version could not join. */
   async #entryToLoad(id: string, force: boolean, priority: Priority): Promise<ModelEntry> {
-    let entry = this.#entry(id);
+    let entry = this.#residents.entry(id);
     // What began before may have begun with files and settings that are to be replaced.
     const older = force ? entry.loading : null;
     while (entry.loading && (entry.loading === older || entry.loading.version !== "")) {
       if (priority === "live") entry.isWaitedFor = true;
       await ended(entry.loading);
       // It may have been tidied away with the load that failed.
-      entry = this.#entry(id);
+      entry = this.#residents.entry(id);
     }
     return entry;
+  }
+
+  #evictIdle(): void {
+    const limitMs = this.#options.config.capacity.idle_timeout_minutes * 60_000;
+    if (limitMs > 0) this.#residents.evictIdle(limitMs, (id) => this.#control.pins(id));
   }
 
   /** One load per model at a time; who comes later with the same version joins it. */
@@ -383,117 +340,17 @@ export class Registry {
   async #loadFirst(entry: ModelEntry, version: string, priority: Priority): Promise<Replica> {
     const old = [...entry.replicas];
     const replica = await this.#loader.load(entry, version, priority);
-    for (const other of old) this.#retire(other);
-    if (entry.loading?.isUnwanted) this.#retire(replica);
+    for (const other of old) this.#residents.retire(other);
+    if (entry.loading?.isUnwanted) this.#residents.retire(replica);
     return replica;
   }
 
-  #scale(): void {
-    const { config, schedulers, logger, observer } = this.#options;
-    const max = Math.min(config.capacity.max_replicas, schedulers.length);
-    const hasRoom = (scheduler: WorkerScheduler) => this.#admission.hasRoom(scheduler);
-    const entries = [...this.#entries.values()];
-    for (const step of planReplicas(entries, schedulers, max, this.#clock.now(), hasRoom)) {
-      const { entry } = step;
-      if (step.type === "remove") {
-        logger.info("replica removed", { model: entry.id });
-        observer.modelEvicted("replica");
-        entry.scaledMs = this.#clock.now();
-        this.#retire(step.replica);
-        continue;
-      }
-      entry.isScaling = true;
-      entry.scaledMs = this.#clock.now();
-      const except = schedulers.filter((scheduler) => scheduler !== step.target);
-      const version = entry.replicas[0]?.model.version ?? "";
-      this.#loader
-        .load(entry, version, "batch", except)
-        .then(
-          (replica) => {
-            // The model was unloaded or replaced while its replica was on the way.
-            const isStale = entry.replicas.some((other) => other.model.version !== version);
-            if (isStale || entry.replicas.length === 1) this.#retire(replica);
-          },
-          (error: unknown) => {
-            logger.debug("replica not added", { model: entry.id, error: String(error) });
-          },
-        )
-        .finally(() => {
-          entry.isScaling = false;
-          this.#tidy(entry);
-        });
-    }
-  }
-
-  #evict(victim: Replica, reason: EvictionReason): void {
-    this.stats.of(victim.model.id).evictions++;
-    this.#options.observer.modelEvicted(reason);
-    this.#options.logger.info("model evicted", { model: victim.model.id, reason });
-    this.#retire(victim);
-  }
-
-  #evictIdle(): void {
-    const limitMs = this.#options.config.capacity.idle_timeout_minutes * 60_000;
-    if (limitMs === 0) return;
-    const now = this.#clock.now();
-    for (const entry of [...this.#entries.values()]) {
-      if (this.#control.pins(entry.id)) continue;
-      for (const replica of [...entry.replicas]) {
-        if (replica.leases > 0) continue;
-        if (now - Math.max(entry.lastUsedMs, replica.createdMs) < limitMs) continue;
-        this.#options.logger.info("model idle", { model: entry.id });
-        this.#options.observer.modelEvicted("idle");
-        this.#retire(replica);
-      }
-    }
-  }
-
-  /** Takes a replica out of service; its memory is freed when nobody uses it any more. */
-  #retire(replica: Replica): void {
-    if (replica.isRetired) return;
-    replica.isRetired = true;
-    const entry = this.#entries.get(replica.model.id);
-    if (entry) {
-      entry.replicas = entry.replicas.filter((other) => other !== replica);
-      this.#tidy(entry);
-    }
-    if (replica.leases === 0) this.#free(replica);
-  }
-
-  #free(replica: Replica): void {
-    replica.memory.release();
-    replica.tensorMemory?.release();
-    replica.model.release();
-    replica.scheduler.close(replica.queue);
-    if (replica.isLost) return;
-    replica.scheduler.worker.unload(replica.name).catch((error: unknown) => {
-      // The device ended meanwhile, and the memory with it.
-      this.#options.logger.warn("unload failed", { model: replica.model.id, error: String(error) });
-    });
-  }
-
-  /** The device's process ended: everything in it is gone. */
+  /** The device's process ended: its models are gone, and what waits for them there fails. */
   #lose(device: InferenceDevice): void {
-    const lost = this.#replicas().filter(({ scheduler }) => scheduler.worker.device === device);
-    for (const replica of lost) {
-      replica.isLost = true;
-      this.#retire(replica);
-    }
+    this.#residents.lose(device);
     const error = new CoreError("device_lost", `device ${device.index} ended: try again shortly`);
     for (const scheduler of this.#options.schedulers) {
       if (scheduler.worker.device === device) scheduler.reset(error);
     }
-  }
-
-  #replicas(): Replica[] {
-    return [...this.#entries.values()].flatMap(({ replicas }) => replicas);
-  }
-
-  #modelsInMemory(): number {
-    let count = 0;
-    for (const { replicas, admitted } of this.#entries.values()) {
-      if (replicas.length + admitted > 0) count++;
-    }
-    return count;
   }
 }

@@ -1,5 +1,9 @@
 import type { WorkerScheduler } from "../scheduling/worker-scheduler.ts";
+import type { Admission } from "./admission.ts";
+import type { ModelLoader } from "./model-loader.ts";
+import type { RegistryOptions } from "./registry.ts";
 import type { ModelEntry, Replica } from "./replica.ts";
+import type { ResidentModels } from "./resident-models.ts";
 
 /** A model that takes more of its workers' time than this gets another one. */
 const BUSY_SHARE = 0.7;
@@ -19,7 +23,65 @@ const HARDLY_USED = 0.03;
 /** Loads cost a second of a worker: no more than one change of a model in this time. */
 const SETTLE_MS = { add: 2000, remove: 300_000 };
 
-export type ScalingStep =
+/** Adds and removes copies of models by what they are measured to need. */
+export class ReplicaScaler {
+  readonly #options: RegistryOptions;
+  readonly #residents: ResidentModels;
+  readonly #admission: Admission;
+  readonly #loader: ModelLoader;
+
+  constructor(
+    options: RegistryOptions,
+    residents: ResidentModels,
+    admission: Admission,
+    loader: ModelLoader,
+  ) {
+    this.#options = options;
+    this.#residents = residents;
+    this.#admission = admission;
+    this.#loader = loader;
+  }
+
+  /** Call it about once a second. */
+  scale(): void {
+    const { config, schedulers, clock } = this.#options;
+    const max = Math.min(config.capacity.max_replicas, schedulers.length);
+    const hasRoom = (scheduler: WorkerScheduler) => this.#admission.hasRoom(scheduler);
+    const entries = this.#residents.entries();
+    for (const step of planReplicas(entries, schedulers, max, clock.now(), hasRoom)) {
+      step.entry.scaledMs = clock.now();
+      if (step.type === "add") void this.#add(step.entry, step.target);
+      else this.#remove(step.entry, step.replica);
+    }
+  }
+
+  #remove(entry: ModelEntry, replica: Replica): void {
+    const { logger, observer } = this.#options;
+    logger.info("replica removed", { model: entry.id });
+    observer.modelEvicted("replica");
+    this.#residents.retire(replica);
+  }
+
+  async #add(entry: ModelEntry, target: WorkerScheduler): Promise<void> {
+    const { schedulers, logger } = this.#options;
+    entry.isScaling = true;
+    const except = schedulers.filter((scheduler) => scheduler !== target);
+    const version = entry.replicas[0]?.model.version ?? "";
+    try {
+      const replica = await this.#loader.load(entry, version, "batch", except);
+      // The model was unloaded or replaced while its replica was on the way.
+      const isStale = entry.replicas.some((other) => other.model.version !== version);
+      if (isStale || entry.replicas.length === 1) this.#residents.retire(replica);
+    } catch (error) {
+      logger.debug("replica not added", { model: entry.id, error: String(error) });
+    } finally {
+      entry.isScaling = false;
+      this.#residents.tidy(entry);
+    }
+  }
+}
+
+type ScalingStep =
   | { readonly type: "add"; readonly entry: ModelEntry; readonly target: WorkerScheduler }
   | { readonly type: "remove"; readonly entry: ModelEntry; readonly replica: Replica };
 
@@ -27,7 +89,7 @@ export type ScalingStep =
  * Which models need another replica, and which have one too many, by what they
  * were measured to need: their share of worker time and their wait for it.
  */
-export function planReplicas(
+function planReplicas(
   entries: Iterable<ModelEntry>,
   schedulers: readonly WorkerScheduler[],
   maxReplicas: number,
