@@ -22,7 +22,7 @@ describe("watching a core", () => {
     const root = await temporaryFolder({ after: (end) => ends.push(end) });
     for (const id of ["tiny", "second"]) await writeTinyAvatar(root, id);
     system = await startSystem(root, {
-      core: { capacity: { max_models: 1 } },
+      core: { capacity: { max_models: 1 }, server: { port: 0, max_message_size_mb: 1 } },
       logger: createJsonLogger(logLevel, (line) => lines.push(JSON.parse(line))),
       admin: { logLevel },
     });
@@ -82,6 +82,21 @@ describe("watching a core", () => {
     assert.ok(now.process_resident_memory_bytes! > 0);
     // Cardinality: no model's name is a label.
     assert.ok(Object.keys(now).every((name) => !name.includes("tiny")));
+  });
+
+  test("metrics: a message that is too large counts once, whatever carries it", async () => {
+    const tooMuch = new Uint8Array(2 * 1024 * 1024);
+    const options = { baseUrl: system.core.url, httpVersion: "1.1" } as const;
+    for (const transport of [createConnectTransport(options), createGrpcTransport(options)]) {
+      const client = createClient(InferenceService, transport);
+      const exhausted = { code: Code.ResourceExhausted };
+      await assert.rejects(client.inferBatch({ visualFrames: tooMuch }), exhausted);
+      await assert.rejects(Array.fromAsync(client.inferSpeech({ speech: tooMuch })), exhausted);
+    }
+    const now = await scrape();
+    for (const method of ["InferBatch", "InferSpeech"]) {
+      assert.equal(now[`requests_total{method="${method}",code="resource_exhausted"}`], 2);
+    }
   });
 
   test("metrics are for GET, and a stranger is told what is here", async () => {

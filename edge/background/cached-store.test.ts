@@ -31,9 +31,11 @@ function setUp(changes: Partial<PlatformCache> = {}) {
   const works: Promise<unknown>[] = [];
   const keepAlive = (work: Promise<unknown>) => works.push(work);
   const sharing = { keepAlive, patienceMs: 5000 };
-  const store = cacheStore(bucket, { cache, sharing, logger, limitMs: LIMIT_MS });
+  const clock = { ms: 0 };
+  const now = () => clock.ms;
+  const store = cacheStore(bucket, { cache, sharing, logger, now, limitMs: LIMIT_MS });
   const settle = () => Promise.all(works);
-  return { kept, bucket, store, warnings, settle };
+  return { kept, bucket, store, warnings, settle, clock };
 }
 
 test("what one has read spares the others the bucket, range by range", async () => {
@@ -105,14 +107,21 @@ for (const [what, changes] of Object.entries({
   "never comes to its end": {
     match: async () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })),
   },
-} satisfies Record<string, Partial<PlatformCache>>)) {
-  test(`a cache that ${what} is as good as none, and the log says so once`, async () => {
-    const { bucket, store, warnings, settle } = setUp(changes);
-    for (let i = 0; i < 3; i++) {
+} as Record<string, Partial<PlatformCache> & Pick<PlatformCache, "match">>)) {
+  test(`a cache that ${what} is left alone for ten seconds, and the log says so once`, async () => {
+    let asked = 0;
+    const match: PlatformCache["match"] = (url) => {
+      asked++;
+      return changes.match(url);
+    };
+    const { bucket, store, warnings, settle, clock } = setUp({ ...changes, match });
+    for (const ms of [0, 1, 9999, 10_000, 19_999, 20_000]) {
+      clock.ms = ms;
       assert.deepEqual(await store.read(KEY, { range: RANGE }), BYTES.slice(10, 20));
+      await settle();
     }
-    await settle();
-    assert.equal(bucket.reads.length, 3);
+    assert.equal(bucket.reads.length, 6);
+    assert.equal(asked, 3);
     assert.deepEqual(warnings, ["the platform's cache fails"]);
   });
 }

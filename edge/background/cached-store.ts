@@ -17,11 +17,15 @@ const LIFETIME = "public, max-age=31536000, immutable";
 
 /** The bucket itself is hardly slower: who waits for longer may as well ask there. */
 const LIMIT_MS = 1000;
+/** After a failure the cache is left alone for so long, so that not every read waits for one that hangs. */
+const REST_MS = 10_000;
 
 export interface CacheStoreOptions {
   readonly cache: PlatformCache;
   readonly sharing: Sharing;
   readonly logger: Logger;
+  /** Milliseconds that never go back. */
+  readonly now: () => number;
   /** Longest wait for the cache, in milliseconds. Default 1000. */
   readonly limitMs?: number;
 }
@@ -29,12 +33,15 @@ export interface CacheStoreOptions {
 /**
  * A store behind the cache of the platform, which the isolates of one place
  * share: what one of them has read the others need not fetch from the bucket.
- * A cache that fails or hangs is as good as none, and the log says so once.
+ * A cache that fails or hangs is as good as none, and is asked again ten seconds later;
+ * the log says so once.
  */
 export function cacheStore(store: ObjectStore, options: CacheStoreOptions): ObjectStore {
-  const { cache, sharing, logger, limitMs = LIMIT_MS } = options;
+  const { cache, sharing, logger, now, limitMs = LIMIT_MS } = options;
+  let restsUntilMs = Number.NEGATIVE_INFINITY;
   let hasFailed = false;
-  const warn = (error: unknown): null => {
+  const rest = (error: unknown): null => {
+    restsUntilMs = now() + REST_MS;
     if (!hasFailed) logger.warn("the platform's cache fails", { error: String(error) });
     hasFailed = true;
     return null;
@@ -51,12 +58,13 @@ export function cacheStore(store: ObjectStore, options: CacheStoreOptions): Obje
   return {
     async read(key, options = {}) {
       if (!IMMUTABLE_KEY.test(key)) return store.read(key, options);
+      if (now() < restsUntilMs) return store.read(key, options);
       const { range, isRefresh } = options;
       const url = urlOf(key, range);
-      const known = isRefresh ? null : await lookUpInTime(url, range).catch(warn);
+      const known = isRefresh ? null : await lookUpInTime(url, range).catch(rest);
       if (known) return known;
       const bytes = await store.read(key, options);
-      if (bytes && bytes.length > 0) sharing.keepAlive(keep(url, bytes).catch(warn));
+      if (bytes && bytes.length > 0) sharing.keepAlive(keep(url, bytes).catch(rest));
       return bytes;
     },
     list: (prefix, signal) => store.list(prefix, signal),

@@ -179,7 +179,8 @@ function openStore(config: EdgeConfig, env: Env, logger: Logger): ObjectStore {
     ? createR2Store({ bucket: env.AVATARS, prefix: "" })
     : openBucket(avatars_root, env as Record<string, string | undefined>, { parallel })?.store;
   if (bucket) {
-    const options = { cache: caches.default, sharing: SHARING, logger };
+    const now = () => performance.now();
+    const options = { cache: caches.default, sharing: SHARING, logger, now };
     return cacheStore(limitStore(bucket, limitMs), options);
   }
   throw new SettingsError(

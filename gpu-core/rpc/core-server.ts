@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createConnectRouter } from "@connectrpc/connect";
+import { Code, createConnectRouter } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
 import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
@@ -95,6 +97,14 @@ export async function serveCore(
   // Its messages are the same on the wire, and older tools know no other.
   if (reflection) handlers.set(REFLECTION_PATH.replace(".v1.", ".v1alpha."), reflection);
 
+  /** Interceptors see a unary call when its message is there, and a stream before. */
+  function countTooLarge({ method }: UniversalHandler, startedMs: number): void {
+    if (method.methodKind !== "unary") return;
+    const code = codeToString(Code.ResourceExhausted);
+    const durationMs = performance.now() - startedMs;
+    metrics?.requestEnded({ method: method.name, code, reason: code, durationMs });
+  }
+
   // As connectNodeAdapter does it, which reports callers that leave as failures, to the console.
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? "").split("?")[0] ?? "";
@@ -107,12 +117,15 @@ export async function serveCore(
     const leave = drain.closing.aborted ? () => {} : drain.enter();
     response.once("close", leave);
     let signal: AbortSignal | null = null;
+    const startedMs = performance.now();
     try {
       const asked = universalRequestFromNodeRequest(request, response, undefined, undefined);
       signal = asked.signal;
       const call = { ...asked, header: withoutEndlessTimeouts(asked.header) };
       const isBounded = handler.service === InferenceService;
-      const bounded = isBounded ? limitMessage(call, maxMessageBytes) : call;
+      const bounded = isBounded
+        ? limitMessage(call, maxMessageBytes, () => countTooLarge(handler, startedMs))
+        : call;
       await universalResponseToNodeResponse(await handler(bounded), response);
     } catch (error) {
       if (signal?.aborted) return;

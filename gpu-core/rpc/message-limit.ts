@@ -13,21 +13,24 @@ const MAX_DISCARDED_BYTES = 256 * MEGABYTE;
 /**
  * A call with one message whose body ends with RESOURCE_EXHAUSTED beyond `maxBytes`.
  * In place of Connect's `readMaxBytes`, which names no setting and stops reading.
+ * @param onExceeded called before the call ends so
  */
 export function limitMessage(
   call: UniversalServerRequest,
   maxBytes: number,
+  onExceeded: () => void,
 ): UniversalServerRequest {
   const { body, header } = call;
   if (!isByteStream(body)) return call;
   // Connect would allocate what is announced.
   if (Number(header.get("content-length")) > maxBytes) header.delete("content-length");
-  return { ...call, body: limited(body, maxBytes) };
+  return { ...call, body: limited(body, maxBytes, onExceeded) };
 }
 
 async function* limited(
   body: AsyncIterable<Uint8Array>,
   maxBytes: number,
+  onExceeded: () => void,
 ): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   for await (const chunk of body) {
@@ -37,6 +40,7 @@ async function* limited(
   }
   if (bytes <= maxBytes + ENVELOPE_BYTES) return;
   const [has, allowed] = [bytes, maxBytes].map((size) => Math.ceil((10 * size) / MEGABYTE) / 10);
+  onExceeded();
   throw new ConnectError(
     `the request has at least ${has} MB, and server.max_message_size_mb allows ${allowed}: ask for fewer frames at a time, or raise it`,
     Code.ResourceExhausted,
