@@ -14,7 +14,12 @@ import { type HeapUsage, startWorker, type WorkerProcess } from "./worker-proces
 
 const AVATARS = ["ada", "ben", "cleo"];
 const SPEAKERS = 20;
-const FORMATS = [["h264"], ["jpeg"], ["jpeg", "png"]];
+const CASES: readonly Case[] = [
+  { formats: ["h264"], videoMode: "band" },
+  { formats: ["h264"], videoMode: "box" },
+  { formats: ["jpeg"], videoMode: "band" },
+  { formats: ["jpeg", "png"], videoMode: "band" },
+];
 /** Of each avatar: more than the Worker's cache of prepared frames takes. */
 const FRAMES = 125;
 const MINUTES = Number(process.env.BENCH_MINUTES ?? 5);
@@ -22,20 +27,35 @@ const SPEECH_S = 8;
 const SAMPLE_MS = 500;
 const COLLECT_EVERY = 20;
 
+interface Case {
+  /** Asked for in turn. */
+  readonly formats: readonly string[];
+  /** How the avatars' video was published. */
+  readonly videoMode: "band" | "box";
+}
+
 /**
  * What the isolate of a Worker holds while 20 people are spoken to by three
- * avatars of 1280x720, in H.264, in JPEG, and half of them in PNG. The model is a small one, so that
+ * avatars of 1280x720, in H.264 as band and as box, in JPEG, and half of them in PNG. The model is a small one, so that
  * there is as much to composite as there can be. workerd collects garbage when
- * it likes: what is seen at any time has garbage in it. "In use" is what was left
- * after a collection, every ten seconds.
+ * it likes: what is seen at any time has garbage in it. "In use" is what a heap
+ * snapshot finds, every ten seconds.
  */
 export async function benchWorkerMemory(): Promise<Rows> {
   const folder = await mkdtemp(join(tmpdir(), "mouthpiece-bench-"));
   try {
-    const root = join(folder, "published");
-    await publishAvatars(join(folder, "imported"), root);
+    const rootOf = (videoMode: string) => join(folder, `published-${videoMode}`);
+    for (const videoMode of ["band", "box"] as const) {
+      await publishAvatars(join(folder, "imported"), rootOf(videoMode), videoMode);
+    }
     const rows: Record<string, string | number>[] = [];
-    for (const formats of FORMATS) rows.push(await measureWorkerMemory(folder, root, formats));
+    for (const { formats, videoMode } of CASES) {
+      const isVideo = formats.includes("h264");
+      rows.push({
+        formats: isVideo ? `h264, ${videoMode}` : formats.join(" and "),
+        ...(await measureWorkerMemory(folder, rootOf(videoMode), formats)),
+      });
+    }
     return rows;
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -43,11 +63,7 @@ export async function benchWorkerMemory(): Promise<Rows> {
 }
 
 /** @param root holds the avatars */
-export async function measureWorkerMemory(
-  folder: string,
-  root: string,
-  formats: readonly string[],
-) {
+async function measureWorkerMemory(folder: string, root: string, formats: readonly string[]) {
   const config = join(folder, "core.yaml");
   await writeFile(config, JSON.stringify({ models_root: root, server: { port: 0 } }));
   const core = await startServer([MOUTHPIECE, "core", "--config", config]);
@@ -98,14 +114,13 @@ async function measure({ url, memory }: WorkerProcess, formats: readonly string[
   speaking.then(end, end);
   for (let n = 1; !isOver; n++) {
     await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
-    if (n % COLLECT_EVERY === 0) live.push(total(await memory.live()));
+    if (n % COLLECT_EVERY === 0) live.push(await memory.live());
     else seen.push(total(await memory.usage()));
   }
   await speaking;
   const seconds = (performance.now() - started) / 1000;
   const inMB = (bytes: number) => round(bytes / 1e6, 1);
   return {
-    formats: formats.join(" and "),
     speakers: SPEAKERS,
     minutes: round(seconds / 60, 1),
     "frames / s": Math.round((utterances * SPEECH_S * 25) / seconds),
@@ -124,13 +139,20 @@ function total({ usedSize, backingStorageSize }: HeapUsage): number {
 }
 
 /** One is published, and copied under the names of the others: their frames are their own to an edge. */
-export async function publishAvatars(imported: string, root: string): Promise<void> {
+async function publishAvatars(
+  imported: string,
+  root: string,
+  videoMode: Case["videoMode"],
+): Promise<void> {
   const [first = ""] = AVATARS;
   const models = { model: buildTinyUnet(), audioEncoder: buildTinyEncoder() };
   const source = { ...readDemoSource(), ...models, id: first };
-  await writeAvatar(source, await createFolderStaging(imported, first));
+  await writeAvatar(source, await createFolderStaging(join(imported, videoMode), first));
   // One rendition: an utterance has no other.
-  const from = ["--root", imported, "--renditions", "26/32", "--json"];
+  const from = [
+    ...["--root", join(imported, videoMode), "--renditions", "26/32"],
+    ...["--video-mode", videoMode, "--json"],
+  ];
   const status = await main(["publish", first, "--to", root, ...from]);
   if (status !== 0) throw new Error("the avatar could not be published");
   const home = (id: string) => join(root, "avatars", id);

@@ -21,6 +21,21 @@ export interface HeapUsage {
   readonly backingStorageSize: number;
 }
 
+interface InspectorMessage {
+  /** Of an answer. */
+  readonly id?: number;
+  readonly result: unknown;
+  /** Of an event. */
+  readonly method?: string;
+  readonly params?: { readonly chunk?: string };
+}
+
+/** What of V8's format is read. */
+interface HeapSnapshot {
+  readonly snapshot: { readonly meta: { readonly node_fields: readonly string[] } };
+  readonly nodes: readonly number[];
+}
+
 const MAIN = fileURLToPath(new URL("../../edge/runtime/worker.ts", import.meta.url));
 const CREDENTIALS = { accessKeyId: "bench", secretAccessKey: "bench-secret" };
 const START_LIMIT_MS = 60_000;
@@ -93,12 +108,14 @@ export async function startWorker(
 export class IsolateMemory {
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, (result: unknown) => void>();
+  #snapshot: string[] = [];
   #calls = 0;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.onmessage = ({ data }) => {
-      const { id, result } = JSON.parse(String(data)) as { id?: number; result: unknown };
+      const { id, result, method, params } = JSON.parse(String(data)) as InspectorMessage;
+      if (method === "HeapProfiler.addHeapSnapshotChunk") this.#snapshot.push(params?.chunk ?? "");
       if (id === undefined) return;
       this.#waiting.get(id)?.(result);
       this.#waiting.delete(id);
@@ -122,10 +139,20 @@ export class IsolateMemory {
     return (await this.#call("Runtime.getHeapUsage")) as HeapUsage;
   }
 
-  /** What is in use: taking a snapshot begins with a collection of garbage. */
-  async live(): Promise<HeapUsage> {
+  /**
+   * Bytes of all that can be reached, buffers included: what a snapshot holds, which
+   * begins with a collection. When it is here, there is garbage again.
+   */
+  async live(): Promise<number> {
+    this.#snapshot = [];
     await this.#call("HeapProfiler.takeHeapSnapshot");
-    return this.usage();
+    const { snapshot, nodes } = JSON.parse(this.#snapshot.join("")) as HeapSnapshot;
+    const fields = snapshot.meta.node_fields;
+    let bytes = 0;
+    for (let at = fields.indexOf("self_size"); at < nodes.length; at += fields.length) {
+      bytes += nodes[at] ?? 0;
+    }
+    return bytes;
   }
 
   close(): void {
