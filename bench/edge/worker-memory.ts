@@ -68,7 +68,10 @@ async function measureWorkerMemory(folder: string, root: string, formats: readon
   await writeFile(config, JSON.stringify({ models_root: root, server: { port: 0 } }));
   const core = await startServer([MOUTHPIECE, "core", "--config", config]);
   try {
-    const worker = await startWorker(folder, root, { core: { url: core.url } });
+    const worker = await startWorker(folder, root, {
+      core: { url: core.url },
+      limits: { max_speaking: SPEAKERS },
+    });
     try {
       return await measure(worker, formats);
     } finally {
