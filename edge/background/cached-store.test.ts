@@ -82,7 +82,7 @@ test("a poisoned entry is read once more from the bucket, and replaced", async (
   }
 });
 
-for (const [what, changes] of Object.entries({
+const FAULTS: Readonly<Record<string, Partial<PlatformCache> & Pick<PlatformCache, "match">>> = {
   "throws at once": {
     match() {
       throw new Error("no");
@@ -107,7 +107,8 @@ for (const [what, changes] of Object.entries({
   "never comes to its end": {
     match: async () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })),
   },
-} as Record<string, Partial<PlatformCache> & Pick<PlatformCache, "match">>)) {
+};
+for (const [what, changes] of Object.entries(FAULTS)) {
   test(`a cache that ${what} is left alone for ten seconds, and the log says so once`, async () => {
     let asked = 0;
     const match: PlatformCache["match"] = (url) => {

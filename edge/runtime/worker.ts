@@ -60,6 +60,8 @@ const SHARING: Sharing = {
   patienceMs: 5000,
 };
 
+const now = () => performance.now();
+
 let app: EdgeApp | null = null;
 
 export default {
@@ -100,7 +102,6 @@ function buildApp(env: Env): EdgeApp {
     close() {},
   });
   const { ASSETS } = env;
-  const now = () => performance.now();
   const local = createLocalRateLimiter(now);
   const access = openAccess(config, {
     isReachable: true,
@@ -192,7 +193,6 @@ function openStore(config: EdgeConfig, env: Env, logger: Logger): ObjectStore {
     ? createR2Store({ bucket: env.AVATARS, prefix: "" })
     : openBucket(avatars_root, env as Record<string, string | undefined>, { parallel })?.store;
   if (bucket) {
-    const now = () => performance.now();
     const options = { cache: caches.default, sharing: SHARING, logger, now };
     return cacheStore(limitStore(bucket, limitMs), options);
   }
